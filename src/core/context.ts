@@ -1,0 +1,135 @@
+/** What every handler gets beside the request: the runtime's facts, and the places where wrappers leave theirs. */
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import type { SecurityEvent } from './event.ts'
+import { ResponseHead } from './head.ts'
+import type { ProblemFormat } from './problem.ts'
+
+/** What the runtime itself attests about the peer at the other end of the socket. */
+export interface Connection {
+  /** The peer's address as the runtime saw it; `undefined` where there is none (a Unix socket, a test). */
+  readonly address: string | undefined
+  /** The peer's port. */
+  readonly port: number | undefined
+  /** Was this very connection encrypted? */
+  readonly encrypted: boolean
+}
+
+/** What holds for every request of one server. One object per adapter, shared. */
+export interface Platform {
+  /** Which runtime. */
+  readonly name: 'node' | 'bun' | 'deno' | 'workerd' | 'fetch'
+  /** The runtime guarantees that a body is exactly as long as its Content-Length says. */
+  readonly framed: boolean
+  /** Memory belongs to one short-lived isolate among many: state kept in it counts only there. */
+  readonly ephemeral: boolean
+  /** The server is closing: requests in flight finish, readiness fails. */
+  readonly draining: boolean
+}
+
+/** How the exchange ended, as seen from this side of the socket. */
+export interface End {
+  /** The status that was sent; what would have been sent if the client left first. */
+  readonly status: number
+  /** Bytes of body handed to the runtime; `undefined` where the runtime does not tell without a cost per response. */
+  readonly bytes: number | undefined
+  /** `aborted`: the client left. `failed`: the body's source broke. */
+  readonly outcome: 'complete' | 'aborted' | 'failed'
+}
+
+/** Called once per request. What it throws is dropped. */
+export type EndListener = (end: End) => void
+
+/** A value of one field of the request's log line and span. */
+export type AttributeValue = string | number | boolean
+
+/** Fields of this request's one log line and span, by dotted lower-case name. */
+export type Attributes = Record<string, AttributeValue>
+
+/** One object per request. Made by {@link createContext}, grown by {@link extend}, never copied. */
+export interface Context {
+  readonly connection: Connection
+  readonly platform: Platform
+  readonly clock: Clock
+  /** Lets work outlive the response: `ctx.waitUntil` on Workers, awaited by `close()` elsewhere. Safe to detach. */
+  readonly waitUntil: (work: Promise<unknown>) => void
+  /** The response's header fields, announced: the edge writes them on whatever response comes out. */
+  readonly head: ResponseHead
+  readonly attributes: Attributes
+  /** What guards decided, in order. */
+  readonly events: SecurityEvent[]
+  /** How refusals and errors look on the wire; `undefined` is RFC 9457. Set by `errors`. */
+  format: ProblemFormat | undefined
+  /** Who wants to know how the exchange ended. Use {@link onEnd}. */
+  endListeners: EndListener[] | undefined
+}
+
+/** What an adapter knows when a request arrives. */
+export interface ContextInit {
+  readonly connection?: Connection | undefined
+  readonly platform?: Platform | undefined
+  readonly clock?: Clock | undefined
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
+}
+
+const UNKNOWN_PEER: Connection = { address: undefined, port: undefined, encrypted: false }
+const PLAIN_FETCH: Platform = { name: 'fetch', framed: false, ephemeral: false, draining: false }
+const forget = (work: Promise<unknown>): void => void work.catch(() => {})
+
+/**
+ * Makes the context of one request.
+ *
+ * All fields in one literal, so that every wrapper of a pipeline sees one hidden class; facts follow in pipeline order.
+ */
+export function createContext(init: ContextInit = {}): Context {
+  return {
+    connection: init.connection ?? UNKNOWN_PEER,
+    platform: init.platform ?? PLAIN_FETCH,
+    clock: init.clock ?? systemClock,
+    waitUntil: init.waitUntil ?? forget,
+    head: new ResponseHead(),
+    attributes: {},
+    events: [],
+    format: undefined,
+    endListeners: undefined,
+  }
+}
+
+/**
+ * Adds facts to the context of this request: the only place where one is written.
+ *
+ * Grows the one object (spreading it per wrapper costs three times as much) and throws a TypeError on a key that is
+ * taken, because the wrapper outside would silently see another's fact.
+ */
+export function extend<C extends object, A extends object>(context: C, adds: A): C & A {
+  for (const key in adds) {
+    if (key in context) throw new TypeError(`context: '${key}' is already there; is a wrapper mounted twice?`)
+  }
+  return Object.assign(context, adds)
+}
+
+/**
+ * Asks to be told how the exchange ended: when the body was sent, when it broke, or when the client left.
+ *
+ * The edge tells, because only it knows without touching the body: Node's socket, Deno's `completed`; elsewhere a body of
+ * unknown length is tapped, and a short one (JSON, text) counts as ended when it is handed to the runtime. So a wrapper
+ * that logs or measures need not await the handler, wrap a stream, or be async.
+ */
+export function onEnd(context: Context, listener: EndListener): void {
+  if (context.endListeners === undefined) context.endListeners = [listener]
+  else context.endListeners.push(listener)
+}
+
+/** Tells every listener, once: later calls do nothing. Listeners cannot hurt one another or the response. */
+export function ended(context: Context, end: End): void {
+  const listeners = context.endListeners
+  if (listeners === undefined) return
+  context.endListeners = undefined
+  for (const listener of listeners) {
+    try {
+      listener(end)
+    } catch {
+      // An observer's bug must not touch the response; it has already left.
+    }
+  }
+}

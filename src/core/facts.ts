@@ -1,0 +1,39 @@
+/** The facts that wrappers add for handlers to read. At most ten, reviewed as API: what only logs read is an attribute. */
+
+/** Added by `requestId`. */
+export interface HasRequestId {
+  /** The id of this request: safe to log and to send back. */
+  readonly requestId: string
+}
+
+/** Added by `clientIp`. */
+export interface HasClientIp {
+  /** The client's address in canonical text, or `'unidentified'` where the runtime gives none. */
+  readonly clientIp: string
+  /** What to count by: the IPv4 address, or the /64 of the IPv6 address (settable), or `'unidentified'`. */
+  readonly clientNetwork: string
+  /** Did the client speak TLS to us, or to the proxy that we trust? */
+  readonly secure: boolean
+}
+
+/** Added by whatever authenticates. `id` is unique among principals and safe to log. */
+export interface HasPrincipal<P extends { readonly id: string } = { readonly id: string }> {
+  readonly principal: P
+}
+
+/** Added by `validate`. */
+export interface HasInput<Input> {
+  readonly input: Input
+}
+
+/** Added by `securityHeaders` when its policy uses nonces. */
+export interface HasNonce {
+  /** 128 random bits in base64, for `<script nonce>` and `<style nonce>`. */
+  readonly nonce: string
+}
+
+/** Added by `timeout`. */
+export interface HasSignal {
+  /** Aborts when the client leaves or the deadline passes. Give it to `fetch` and to anything that can stop. */
+  readonly signal: AbortSignal
+}

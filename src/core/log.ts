@@ -1,0 +1,50 @@
+/** Where log records go. A sink is a function: the console here, files under `sallyport/node`, yours anywhere. */
+import type { Context } from './context.ts'
+import { jsonLine } from './redact.ts'
+
+/** How bad it is. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** One record. Beside these it may hold any field; secrets are redacted by key before it is written. */
+export interface LogRecord {
+  readonly level: LogLevel
+  readonly message: string
+  readonly [field: string]: unknown
+}
+
+/** Takes one record. What it throws is dropped; what it returns is not awaited. */
+export type Log = (record: LogRecord) => void
+
+/** Takes one finished line, without its newline. What it throws is dropped; it must not block. */
+export type LineSink = (line: string) => void
+
+/** Writes lines to standard output (`console.log`): the default everywhere. */
+export const consoleLines: LineSink = (line) => console.log(line)
+
+/** Writes records as redacted JSON lines, warnings and errors to standard error. The default. */
+export const consoleLog: Log = (record) => {
+  const line = jsonLine({ time: new Date().toISOString(), ...record })
+  if (record.level === 'error') console.error(line)
+  else if (record.level === 'warn') console.warn(line)
+  else console.log(line)
+}
+
+/** Logs, whatever the sink does: a broken logger must not touch a request. */
+export function safely(log: Log, record: LogRecord): void {
+  try {
+    log(record)
+  } catch {
+    // Nowhere left to say it.
+  }
+}
+
+const warned = new WeakMap<object, Set<string>>()
+
+/** Warns once per server (not per request) about something that its operator should know. */
+export function warnOnce(context: Context, code: string, message: string, log: Log = consoleLog): void {
+  let codes = warned.get(context.platform)
+  if (codes === undefined) warned.set(context.platform, codes = new Set())
+  if (codes.has(code) || codes.size >= 1_000) return
+  codes.add(code)
+  safely(log, { level: 'warn', message, code })
+}

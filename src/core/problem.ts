@@ -1,0 +1,220 @@
+/**
+ * Problems: what refusals and errors say to a client (RFC 9457).
+ *
+ * `type` is the IANA-registered problem type where one exists, else `about:blank`, and then `title` is the status phrase
+ * (RFC 9457 §4.2.1). Our `code` member tells conditions apart; it names the condition, not the wrapper. Codes are API:
+ * adding one is minor, changing one is major. `detail` is our own sentence: never a stack, a cause or a value that came in.
+ */
+import type { Context } from './context.ts'
+import type { HasRequestId } from './facts.ts'
+
+/** The codes that wrappers of this library use. */
+export type ProblemCode =
+  | 'bad-request'
+  | 'content-length-invalid'
+  | 'body-length-mismatch'
+  | 'body-unreadable'
+  | 'body-not-allowed'
+  | 'body-malformed'
+  | 'encoding-invalid'
+  | 'input-too-complex'
+  | 'input-invalid'
+  | 'cost-exceeds-limit'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'address-not-allowed'
+  | 'origin-not-allowed'
+  | 'https-required'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'length-required'
+  | 'body-too-large'
+  | 'content-type-unsupported'
+  | 'content-encoding-unsupported'
+  | 'host-not-allowed'
+  | 'rate-limit-exceeded'
+  | 'headers-too-large'
+  | 'internal-error'
+  | 'guard-unavailable'
+  | 'not-ready'
+  | 'deadline-exceeded'
+
+/** Every code of ours: the status it has unless said otherwise, and its sentence. */
+export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, detail: string]>> = {
+  'bad-request': [400, 'The request could not be understood.'],
+  'content-length-invalid': [400, 'Content-Length is not a plain decimal number.'],
+  'body-length-mismatch': [400, 'The body is not as long as Content-Length says.'],
+  'body-unreadable': [400, 'The body broke off or could not be read.'],
+  'body-not-allowed': [400, 'This method takes no body.'],
+  'body-malformed': [400, 'The body is not well-formed.'],
+  'encoding-invalid': [400, 'The body is not valid UTF-8.'],
+  'input-too-complex': [400, 'The input is nested too deeply or has too many parts.'],
+  'input-invalid': [400, 'The input does not have the required form.'],
+  'cost-exceeds-limit': [400, 'This request asks for more than the limit can ever allow.'],
+  'unauthenticated': [401, 'This needs valid credentials.'],
+  'forbidden': [403, 'This is not allowed.'],
+  'address-not-allowed': [403, 'This address is not allowed.'],
+  'origin-not-allowed': [403, 'A request from this origin is not allowed.'],
+  'https-required': [403, 'This is served over HTTPS only.'],
+  'not-found': [404, 'There is nothing here.'],
+  'method-not-allowed': [405, 'This method is not allowed here.'],
+  'length-required': [411, 'This needs a Content-Length.'],
+  'body-too-large': [413, 'The body is too large.'],
+  'content-type-unsupported': [415, 'This media type is not supported here.'],
+  'content-encoding-unsupported': [415, 'This content encoding is not supported here.'],
+  'host-not-allowed': [421, 'This host is not served here.'],
+  'rate-limit-exceeded': [429, 'Too many requests. Please try again later.'],
+  'headers-too-large': [431, 'The header fields are too many or too large.'],
+  'internal-error': [500, 'Something went wrong on our side.'],
+  'guard-unavailable': [503, 'This could not be checked just now. Please try again later.'],
+  'not-ready': [503, 'The service is not ready.'],
+  'deadline-exceeded': [504, 'The answer took too long.'],
+}
+
+/** A problem as data: what a guard refuses with. */
+export interface ProblemInit {
+  /** HTTP status, 400 to 599. */
+  readonly status: number
+  /** Kebab-case, names the condition. Yours may be any; ours are {@link ProblemCode}. */
+  readonly code: ProblemCode | (string & {})
+  /** Default: the status phrase. */
+  readonly title?: string | undefined
+  /** One sentence for the client. */
+  readonly detail?: string | undefined
+  /** A URI that identifies the problem type. (`'about:blank'`) */
+  readonly type?: string | undefined
+  /** Header fields of the refusal, e.g. `Retry-After`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Extension members (RFC 9457 §3.2). */
+  readonly members?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Makes one of our problems from its code. `more` overrides. */
+export function problem(code: ProblemCode, more?: Partial<Omit<ProblemInit, 'code'>>): ProblemInit {
+  const [status, detail] = PROBLEMS[code]
+  return more === undefined ? { status, code, detail } : { status, code, detail, ...more }
+}
+
+/** What {@link Problem} takes beside status and code. */
+export interface ProblemOptions extends Omit<ProblemInit, 'status' | 'code'> {
+  /** What went wrong inside: logged, never sent. */
+  readonly cause?: unknown
+}
+
+/** A problem to throw from a handler: `throw new Problem(404, 'note-not-found', { detail: 'No such note.' })`. */
+export class Problem extends Error implements ProblemInit {
+  override readonly name = 'Problem'
+  readonly status: number
+  readonly code: string
+  readonly title: string | undefined
+  readonly detail: string | undefined
+  readonly type: string | undefined
+  readonly headers: Readonly<Record<string, string>> | undefined
+  readonly members: Readonly<Record<string, unknown>> | undefined
+
+  /** Throws a RangeError unless `status` is a whole number from 400 to 599. */
+  constructor(status: number, code: ProblemCode | (string & {}), options: ProblemOptions = {}) {
+    super(options.detail ?? code, 'cause' in options ? { cause: options.cause } : undefined)
+    if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError(`Problem: status must be 400 to 599`)
+    this.status = status
+    this.code = code
+    this.title = options.title
+    this.detail = options.detail
+    this.type = options.type
+    this.headers = options.headers
+    this.members = options.members
+  }
+}
+
+/** How problems look on the wire: the media type, and the body to send as JSON. */
+export type ProblemFormat = (problem: ProblemInit, context: Context) => {
+  readonly contentType: string
+  readonly body: unknown
+}
+
+/** RFC 9457, the default. */
+export const problemDetails: ProblemFormat = (problem, context) => {
+  const id = (context as Partial<HasRequestId>).requestId
+  return {
+    contentType: 'application/problem+json',
+    body: {
+      ...problem.members,
+      type: problem.type ?? 'about:blank',
+      title: problem.title ?? statusPhrase(problem.status),
+      status: problem.status,
+      detail: problem.detail,
+      // RFC 9457 §3.1.5: a URI; a UUID has a scheme of its own (RFC 9562 §4).
+      instance: id === undefined ? undefined : UUID.test(id) ? `urn:uuid:${id}` : `#${encodeURIComponent(id)}`,
+      code: problem.code,
+    },
+  }
+}
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+
+/** The first report's envelope: `{ success, error, message, statusCode, timestamp, requestId, details }`. */
+export const legacyEnvelope: ProblemFormat = (problem, context) => {
+  const { errors, ...members } = problem.members ?? {}
+  const name = problem.code === 'input-invalid' ? 'ValidationError' : statusPhrase(problem.status).replace(/[^A-Za-z]/g, '')
+  return {
+    contentType: 'application/json',
+    body: {
+      ...members,
+      success: false,
+      error: name,
+      message: problem.code === 'input-invalid' ? 'Validation failed. Please check your input.' : problem.detail ?? name,
+      statusCode: problem.status,
+      timestamp: new Date(context.clock.now()).toISOString(),
+      requestId: (context as Partial<HasRequestId>).requestId,
+      details: Array.isArray(errors) ? errors.map(legacyDetail) : undefined,
+    },
+  }
+}
+
+function legacyDetail({ pointer, message, code }: { pointer?: string; message?: string; code?: string }): object {
+  return { field: (pointer ?? '').replace(/^#?\//, '').replaceAll('/', '.'), message, code }
+}
+
+/**
+ * Answers with a problem. A refusal is a response, not an exception: it costs half of one, every wrapper outside sees it,
+ * and its head (security headers, CORS) is the request's, so it cannot lose them. Marked `no-store`.
+ */
+export function refuse(context: Context, problem: ProblemInit): Response {
+  const { contentType, body } = (context.format ?? problemDetails)(problem, context)
+  context.attributes['problem.code'] = problem.code
+  return new Response(JSON.stringify(body), {
+    status: problem.status,
+    headers: { ...problem.headers, 'content-type': contentType, 'cache-control': 'no-store' },
+  })
+}
+
+/** Status phrases (RFC 9110 §15; 429 and 431: RFC 6585). */
+const PHRASES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  426: 'Upgrade Required',
+  428: 'Precondition Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}
+
+function statusPhrase(status: number): string {
+  return PHRASES[status] ?? (status < 500 ? 'Client Error' : 'Server Error')
+}
