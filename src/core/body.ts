@@ -21,9 +21,15 @@ export function contentLength(request: Request): number | undefined {
   return /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
 }
 
-/** May this request have a body at all? GET and HEAD have none in Fetch; the others may. */
-export function mayHaveBody(request: Request): boolean {
-  return request.method !== 'GET' && request.method !== 'HEAD'
+/**
+ * Is there a body? GET and HEAD have none in Fetch. On Node the framing headers tell, because looking at `request.body`
+ * there builds a whole second request (RFC 9112 §6.3: neither Content-Length nor Transfer-Encoding means none).
+ */
+export function hasBody(request: Request, context: Context): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false
+  const length = request.headers.get('content-length')
+  if (length !== null && context.platform.framed) return length !== '0'
+  return context.platform.name === 'node' ? request.headers.has('transfer-encoding') : request.body !== null
 }
 
 /** Bytes in memory of their own (TypeScript before 5.7 has no `Uint8Array<ArrayBuffer>`). */
@@ -122,7 +128,7 @@ function streamOf(bytes: Promise<Bytes>): ReadableStream<Uint8Array> {
 export async function rebuild(request: Request, init: RequestInit = {}): Promise<Request> {
   const { method, url, headers, signal } = request
   const bytes = buffered.get(request)
-  const body = mayHaveBody(request) ? bytes === undefined ? request.body : await bytes : null
+  const body = bytes === undefined ? request.body : await bytes
   return new Request(url, { method, headers, signal, body, ...(bytes ? {} : { duplex: 'half' }), ...init } as RequestInit)
 }
 

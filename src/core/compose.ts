@@ -4,6 +4,7 @@
  * For more, compose compositions: `compose(compose(…), compose(…))`.
  */
 import type { AnyWrapper, Handler, Wrapper } from './handler.ts'
+import { risky } from './handler.ts'
 
 /** Composes wrappers, outermost first. Folds once, when called: a request costs one call per wrapper. */
 export function compose<N, A1>(
@@ -260,7 +261,8 @@ export function compose(...wrappers: readonly AnyWrapper[]): AnyWrapper {
   return fold(wrappers)
 }
 
-/** The fold itself, for whoever has proved the order in another way (`policy`). */
+/** The fold itself, for whoever has proved the order in another way (`policy`). Keeps the members' lists of risks. */
 export function fold(wrappers: readonly AnyWrapper[]): Wrapper<never, unknown> {
-  return ((next: Handler<never>) => wrappers.reduceRight((inner, wrap) => wrap(inner), next)) as Wrapper<never, unknown>
+  const folded = ((next: Handler<never>) => wrappers.reduceRight((inner, wrap) => wrap(inner), next)) as Wrapper<never, unknown>
+  return risky(folded, wrappers.flatMap((wrapper) => wrapper['~risks'] ?? []))
 }

@@ -32,8 +32,8 @@ export function listMembers(value: string): string[] {
 
 /** Joins two `Vary` values: each name once, whatever its case; `*` swallows all (RFC 9110 §12.5.5). */
 export function mergeVary(present: string, added: string): string {
-  const names = listMembers(present)
-  for (const name of listMembers(added)) {
+  const names: string[] = []
+  for (const name of listMembers(`${present},${added}`)) {
     if (!names.some((one) => one.toLowerCase() === name.toLowerCase())) names.push(name)
   }
   return names.includes('*') ? '*' : names.join(', ')
@@ -53,7 +53,8 @@ export function sfString(text: string): string {
   return `"${text.replace(/[\\"]/g, '\\$&')}"`
 }
 
-/** A structured-field Integer (RFC 9651 §4.1.4): rounded up, held within ±999,999,999,999,999. */
+/** A structured-field Integer (RFC 9651 §4.1.4): rounded up, held within ±999,999,999,999,999. Throws a TypeError on NaN. */
 export function sfInteger(value: number): string {
+  if (Number.isNaN(value)) throw new TypeError('a structured-field integer cannot be NaN')
   return String(Math.max(-999_999_999_999_999, Math.min(999_999_999_999_999, Math.ceil(value))))
 }

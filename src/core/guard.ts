@@ -128,3 +128,9 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
       : settle(decision, next, request, context)
   }
 }
+
+/** Refuses and records it: for wrappers that change the request and so cannot be a {@link guard}. */
+export function refuseBy(context: Context, name: string, problem: ProblemInit): Response {
+  record(context, { kind: 'refused', guard: name, code: problem.code, status: problem.status })
+  return refuse(context, problem)
+}

@@ -7,16 +7,20 @@ export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 export type Size = `${number}${'b' | 'kb' | 'mb' | 'gb'}`
 
 const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const DURATION = `a duration such as '250ms', '30s', '15m', '1h' or '7d'`
+const SIZE = `a size such as '512b', '100kb' or '1mb'`
 const BYTES = { b: 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 } as const
 
 /** Milliseconds of a {@link Duration}. Throws a TypeError that names `option` unless it is positive and finite. */
 export function milliseconds(duration: Duration, option: string): number {
-  return quantity(duration, MILLISECONDS, option, `a duration such as '250ms', '30s', '15m', '1h' or '7d'`)
+  const value = quantity(duration, MILLISECONDS, option, DURATION)
+  return Number(value.toPrecision(15)) // '1.001s' is 1001, not 1000.9999999999999
 }
 
 /** Whole bytes of a {@link Size}. Throws a TypeError that names `option` unless it is positive and finite. */
 export function bytes(size: Size, option: string): number {
-  return Math.floor(quantity(size, BYTES, option, `a size such as '512b', '100kb' or '1mb'`))
+  const whole = Math.floor(quantity(size, BYTES, option, SIZE))
+  return whole > 0 ? whole : refused(size, option, SIZE)
 }
 
 /** `value` if it is a whole number of at least `least`. Throws a TypeError that names `option` otherwise. */
@@ -29,7 +33,10 @@ function quantity(text: unknown, units: Readonly<Record<string, number>>, option
   const match = typeof text === 'string' ? /^(\d{1,15}(?:\.\d{1,6})?)([a-z]{1,2})$/.exec(text) : null
   const unit = match && Object.hasOwn(units, match[2]!) ? units[match[2]!]! : Number.NaN
   const value = Number(match?.[1]) * unit
-  if (value > 0 && value <= Number.MAX_SAFE_INTEGER) return value
+  return value > 0 && value <= Number.MAX_SAFE_INTEGER ? value : refused(text, option, wanted)
+}
+
+function refused(text: unknown, option: string, wanted: string): never {
   throw new TypeError(`${option} must be ${wanted}, got ${show(text)}`)
 }
 

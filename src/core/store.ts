@@ -1,6 +1,7 @@
 /** State, behind an interface: one process needs no server, many share one. Implementations live in `stores/`. */
-import type { MaybePromise } from './handler.ts'
+import type { Clock } from './clock.ts'
 import type { Platform } from './context.ts'
+import type { MaybePromise } from './handler.ts'
 
 /** One limit on one key. Built once by the limiter, so that a store may compare it by identity. */
 export interface Limit {
@@ -22,10 +23,10 @@ export interface Standing {
   readonly resetIn: number
 }
 
-/** What a store may need to know about the call. */
+/** What a store may need to know about the call: the request's context has it. */
 export interface StoreCall {
-  /** Wall time in milliseconds; a store with a clock of its own ignores it. */
-  readonly now: number
+  /** A store inside this process measures by `monotonic`, so that no jump of the wall clock frees or blocks anybody. */
+  readonly clock: Clock
   readonly platform: Platform
 }
 

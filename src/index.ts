@@ -1,0 +1,79 @@
+/**
+ * sallyport: one hardened door for every Fetch-handler service.
+ *
+ * Every public name, grouped as the README is. The adapters have sub-paths of their own: `sallyport/node`, `/bun`, `/deno`,
+ * `/cloudflare`, `/hono`, `/fetch`.
+ *
+ * @module
+ */
+
+// The front door
+export { type Edge, ORDER, type Policy, policy } from './policy/policy.ts'
+export { api, type ApiPreset, website, type WebsitePreset } from './policy/presets.ts'
+
+// Who and what is this request
+export { requestId, type RequestIdOptions } from './request/request-id.ts'
+export { clientIp, type ClientIpOptions, fromPeers, UNIDENTIFIED } from './request/client-ip.ts'
+export { hosts, type HostsOptions } from './request/hosts.ts'
+export { methods, type MethodsOptions } from './request/methods.ts'
+export { ipAccess, type IpAccessOptions } from './request/ip-access.ts'
+export { httpsRedirect, type HttpsRedirectOptions } from './request/https-redirect.ts'
+export { headerLimit, type HeaderLimitOptions } from './request/header-limit.ts'
+export { bodyLimit, type BodyLimitOptions } from './request/body-limit.ts'
+export { contentType, type ContentTypeOptions } from './request/content-type.ts'
+export { signalOf, timeout, type TimeoutOptions } from './request/timeout.ts'
+
+// What browsers are told
+export { securityHeaders, type SecurityHeadersOptions, type StrictTransportSecurity } from './browser/security-headers.ts'
+export { API_CSP, type CspDirectives, cspValue, WEBSITE_CSP } from './browser/content-security-policy.ts'
+export { NO_HARDWARE, type PermissionsPolicy, permissionsPolicyValue } from './browser/permissions-policy.ts'
+export { cors, type CorsOptions } from './browser/cors.ts'
+export { csrf, type CsrfOptions } from './browser/csrf.ts'
+
+// How much
+export { rateLimit, type RateLimitOptions } from './traffic/rate-limit.ts'
+export { byClientIp, byPrincipal, byPrincipalOrClientIp, byRoute, type KeyOf } from './traffic/keys.ts'
+export { memoryStore, type MemoryStoreOptions } from './stores/memory.ts'
+export type { Limit, Standing, Store, StoreCall } from './core/store.ts'
+
+// What the handler receives
+export { type InputOf, type Schemas, validate, type ValidateOptions } from './input/validate.ts'
+export type { InputError } from './input/issues.ts'
+export type { OutputOf, SchemaIssue, SchemaResult, StandardSchema } from './input/standard-schema.ts'
+export { type StructureFault, structureFault, type StructureLimits } from './input/structure.ts'
+
+// What is seen
+export { accessLog, type AccessLogOptions } from './logging/access-log.ts'
+export { health, type HealthCheck, type HealthOptions } from './health/health.ts'
+export { consoleLines, consoleLog, type LineSink, type Log, type LogLevel, type LogRecord } from './core/log.ts'
+export { jsonLine, redact, REDACTED, SECRET_WORDS, secretKeys, type SecretTest } from './core/redact.ts'
+
+// Errors
+export { errors, type ErrorsOptions } from './core/errors.ts'
+export {
+  legacyEnvelope, Problem, problem, type ProblemCode, problemDetails, type ProblemFormat, type ProblemInit,
+  type ProblemOptions, PROBLEMS, refuse,
+} from './core/problem.ts'
+
+// Your own wrappers and guards
+export { compose } from './core/compose.ts'
+export type { After, AnyWrapper, Declares, Handler, MaybePromise, Wrap, Wrapper } from './core/handler.ts'
+export { type Test, unless, when } from './core/when.ts'
+export {
+  ALLOW, type Allow, type Decision, type Degraded, guard, type GuardSpec, type Mode, type Refuse, refusal, type Rollout,
+} from './core/guard.ts'
+export {
+  type Attributes, type AttributeValue, type Connection, type Context, type ContextInit, createContext, type End,
+  type EndListener, extend, onEnd, type Platform,
+} from './core/context.ts'
+export type { HasClientIp, HasInput, HasNonce, HasPrincipal, HasRequestId, HasSignal } from './core/facts.ts'
+export { HeadBlock, ResponseHead } from './core/head.ts'
+export { record, type SecurityEvent } from './core/event.ts'
+export { type Clock, systemClock } from './core/clock.ts'
+export type { Duration, Size } from './core/quantity.ts'
+
+// Tools they need
+export { type Bytes, readBody, rebuild, tap, type BodyEnd } from './core/body.ts'
+export { isSecure, onPath, pathOf, rawPath } from './core/request.ts'
+export { type Address, addressSet, type AddressSet, formatAddress, networkOf, parseAddress } from './core/ip.ts'
+export { sfInteger, sfString } from './core/fields.ts'

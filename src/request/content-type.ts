@@ -1,0 +1,50 @@
+import { hasBody } from '../core/body.ts'
+import { mediaType } from '../core/fields.ts'
+import type { Rollout } from '../core/guard.ts'
+import { ALLOW, guard, refusal } from '../core/guard.ts'
+import type { Wrapper } from '../core/handler.ts'
+import { problem } from '../core/problem.ts'
+
+/** Options of {@link contentType}. */
+export interface ContentTypeOptions extends Rollout {
+  /** Media types taken, e.g. `'application/json'`; `'application/json'` brings `application/*+json`. */
+  readonly allow: readonly string[]
+}
+
+/**
+ * Takes only bodies of these media types. Compares the type itself: lower case, without parameters.
+ *
+ * Needs:   nothing.
+ * Adds:    nothing.
+ * Refuses: 415 `content-type-unsupported` for another type or none, with `Accept`; 415 `content-encoding-unsupported` for
+ *          a compressed body, which nothing inside would count or read right.
+ * Throws:  when made: TypeError if `allow` is empty or holds something that is no media type.
+ * Fails:   closed: a body without a type is refused.
+ * Costs:   two headers, and only where there is a body.
+ * Source:  RFC 9110 §8.3, §15.5.16; RFC 6839 §3.1; PITFALLS 13; faults 17, 20.
+ *
+ * @example
+ * contentType({ allow: ['application/json'] })
+ */
+export function contentType(options: ContentTypeOptions): Wrapper {
+  if (options.allow.length === 0) throw new TypeError('contentType: allow must not be empty')
+  const allowed = new Set(options.allow.map((type) => {
+    const bare = mediaType(type)
+    if (bare === '') throw new TypeError(`contentType: allow holds '${type}', which is no media type`)
+    return bare
+  }))
+  const json = allowed.has('application/json')
+  const no = refusal(problem('content-type-unsupported', { headers: { accept: [...allowed].join(', ') } }))
+  const encoded = refusal(problem('content-encoding-unsupported', { headers: { 'accept-encoding': 'identity' } }))
+  return guard({
+    name: 'content-type',
+    ...options,
+    decide(request, context) {
+      if (!hasBody(request, context)) return ALLOW
+      const encoding = request.headers.get('content-encoding')
+      if (encoding !== null && encoding.toLowerCase() !== 'identity') return encoded
+      const type = mediaType(request.headers.get('content-type'))
+      return allowed.has(type) || (json && /^application\/.+\+json$/.test(type)) ? ALLOW : no
+    },
+  })
+}
