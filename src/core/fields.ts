@@ -8,10 +8,17 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // Visible ASCII, space, tab and obs-text (RFC 9110 §5.5): no CR, LF, NUL or other control, nothing above one byte.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** `name` in lower case. Throws a TypeError unless it is a token (RFC 9110 §5.6.2). */
+// Names come from programs, not from requests, so they are few; the bound is for the program that gets this wrong.
+const lowered = /* @__PURE__ */ new Map<string, string>()
+
+/** `name` in lower case. Throws a TypeError unless it is a token (RFC 9110 §5.6.2). Remembers the usual ones. */
 export function fieldName(name: string): string {
-  if (TOKEN.test(name)) return name.toLowerCase()
-  throw new TypeError(`header name must be a token, got ${show(name)}`)
+  const known = lowered.get(name)
+  if (known !== undefined) return known
+  if (!TOKEN.test(name)) throw new TypeError(`header name must be a token, got ${show(name)}`)
+  const lower = name.toLowerCase()
+  if (lowered.size < 1_000) lowered.set(name, lower)
+  return lower
 }
 
 /** `value` itself. Throws a TypeError, which does not repeat the value, if it could split or corrupt the head. */

@@ -24,7 +24,7 @@ export class HeadBlock {
   /** Checks every name and value: a TypeError here is a programmer's error, found when the wrapper is made. */
   constructor(fields: Iterable<readonly [name: string, value: string]>) {
     const map = new Map<string, string>()
-    for (const [name, value] of fields) map.set(fieldName(name), fieldValue(value, name))
+    for (const [name, value] of fields) put(map, fieldName(name), fieldValue(value, name))
     this.names = [...map.keys()]
     this.values = [...map.values()]
     this.flat = [...map].flat()
@@ -40,10 +40,7 @@ export class HeadBlock {
     let joined = this.#joined.get(later)
     if (joined === undefined) {
       const map = new Map(this.#pairs())
-      for (const [name, value] of later.#pairs()) {
-        const present = name === 'vary' ? map.get(name) : undefined
-        map.set(name, present === undefined ? value : mergeVary(present, value))
-      }
+      for (const [name, value] of later.#pairs()) put(map, name, value)
       joined = new HeadBlock(map)
       this.#joined.set(later, joined)
     }
@@ -66,6 +63,12 @@ export class HeadBlock {
   }
 }
 
+/** The later value wins, but `Vary` only grows. */
+function put(map: Map<string, string>, name: string, value: string): void {
+  const present = name === 'vary' ? map.get(name) : undefined
+  map.set(name, present === undefined ? value : mergeVary(present, value))
+}
+
 /** How an announced field meets the handler's own of the same name. */
 type Rule = 'set' | 'transient' | 'force' | 'append' | 'append-transient' | 'remove'
 
@@ -78,18 +81,16 @@ interface Entry {
 /** The announced head of one response. */
 export class ResponseHead {
   #block: HeadBlock | undefined = undefined
-  // At most one entry per name, save `set-cookie`; never a name that the block has.
+  // In order of announcement; none has a name that the block has, save `vary`.
   #entries: Entry[] = []
 
   /** Announces a prepared block. Where an earlier announcement has a name, the later one wins. */
   announce(block: HeadBlock): void {
-    for (const { name } of this.#entries) {
-      if (name !== 'vary' && block.has(name)) this.#forget(name)
-    }
+    if (this.#entries.length > 0) this.#entries = this.#entries.filter(({ name }) => name === 'vary' || !block.has(name))
     this.#block = this.#block === undefined ? block : this.#block.join(block)
   }
 
-  /** Sends `name: value`, unless the handler's response has that field. The last call wins. */
+  /** Sends `name: value`, unless the handler's response has that field. The last call wins; `Vary` is joined. */
   set(name: string, value: string): void {
     this.#put('set', name, value)
   }
@@ -122,57 +123,71 @@ export class ResponseHead {
     this.#put('remove', name, '')
   }
 
-  #put(rule: Rule, name: string, value: string): void {
+  #put(rule: 'set' | 'transient' | 'force' | 'remove', name: string, value: string): void {
     const key = fieldName(name)
-    this.#forget(key)
-    this.#entries.push({ rule, name: key, value: fieldValue(value, key) })
+    // Losing a name of `Vary` lets a cache serve one client's response to another.
+    if (key === 'vary' && rule === 'set') return this.#add('append', key, value)
+    if (key === 'vary' && rule === 'transient') return this.#add('append-transient', key, value)
+    fieldValue(value, key)
+    this.#block = this.#block?.without(key)
+    for (let i = this.#entries.length - 1; i >= 0; i--) {
+      if (this.#entries[i]!.name === key) this.#entries.splice(i, 1)
+    }
+    this.#entries.push({ rule, name: key, value })
   }
 
-  #add(rule: Rule, name: string, value: string): void {
+  #add(rule: 'append' | 'append-transient', name: string, value: string): void {
     const key = fieldName(name)
     fieldValue(value, key)
-    const present = key === 'set-cookie' ? undefined : this.#entries.find((entry) => entry.name === key)
-    if (present === undefined || present.rule === 'remove') this.#entries.push({ rule, name: key, value })
-    else present.value = key === 'vary' ? mergeVary(present.value, value) : `${present.value}, ${value}`
-  }
-
-  #forget(name: string): void {
-    if (this.#block?.has(name)) this.#block = this.#block.without(name)
-    for (let i = 0; i < this.#entries.length; i++) {
-      if (this.#entries[i]!.name === name) this.#entries.splice(i--, 1)
+    const block = this.#block
+    if (key !== 'vary' && block?.has(key)) {
+      // What is added comes after what the block says.
+      this.#entries.push({ rule: 'set', name: key, value: block.values[block.names.indexOf(key)]! })
+      this.#block = block.without(key)
     }
+    let last: Entry | undefined
+    for (let i = this.#entries.length - 1; i >= 0 && last === undefined; i--) {
+      if (this.#entries[i]!.name === key) last = this.#entries[i]
+    }
+    if (last?.rule !== rule || key === 'set-cookie') this.#entries.push({ rule, name: key, value })
+    else last.value = key === 'vary' ? mergeVary(last.value, value) : `${last.value}, ${value}`
   }
 
-  /** Writes the announced head onto a response's headers: for runtimes whose responses are written from `Headers`. */
+  /** The first entry of a name: if it is a `force` or a `remove`, the handler's own does not count. */
+  #entry(name: string): Entry | undefined {
+    for (let i = 0; i < this.#entries.length; i++) if (this.#entries[i]!.name === name) return this.#entries[i]
+    return undefined
+  }
+
+  /**
+   * Writes the announced head onto a response's headers: for runtimes whose responses are written from `Headers`.
+   *
+   * The handler's own names are read once, in one walk: asking `has` for each announced name costs half as much again on
+   * Deno and Bun.
+   */
   applyTo(headers: Headers, status: number): void {
     const redirect = status >= 300 && status < 400
+    const own: string[] = []
+    headers.forEach((_value, name) => own.push(name))
     for (const { rule, name, value } of this.#entries) {
-      switch (rule) {
-        case 'transient':
-          if (redirect) break
-        // falls through
-        case 'set':
-          if (!headers.has(name)) headers.set(name, value)
-          break
-        case 'force':
-          headers.set(name, value)
-          break
-        case 'append-transient':
-          if (redirect) break
-        // falls through
-        case 'append':
-          if (name === 'vary') headers.set(name, mergeVary(headers.get(name) ?? '', value))
-          else headers.append(name, value)
-          break
-        case 'remove':
-          headers.delete(name)
+      if (redirect && (rule === 'transient' || rule === 'append-transient')) continue
+      const at = own.indexOf(name)
+      if (rule === 'remove') {
+        headers.delete(name)
+        if (at >= 0) own.splice(at, 1)
+      } else if (rule === 'force' || at < 0) {
+        headers.set(name, value)
+        if (at < 0) own.push(name)
+      } else if (rule === 'append' || rule === 'append-transient') {
+        if (name === 'vary') headers.set(name, mergeVary(headers.get(name)!, value))
+        else headers.append(name, value)
       }
     }
     const block = this.#block
     if (block === undefined) return
     for (let i = 0; i < block.names.length; i++) {
       const name = block.names[i]!
-      if (!headers.has(name)) headers.set(name, block.values[i]!)
+      if (!own.includes(name)) headers.set(name, block.values[i]!)
       else if (name === 'vary') headers.set(name, mergeVary(headers.get(name)!, block.values[i]!))
     }
   }
@@ -183,38 +198,41 @@ export class ResponseHead {
    */
   flatten(own: readonly string[], status: number): string[] {
     const redirect = status >= 300 && status < 400
-    let block = this.#block
+    const block = this.#block
     const out: string[] = []
     let vary: string | undefined
+    let overlap = false
     for (let i = 0; i < own.length; i += 2) {
       const name = own[i]!.toLowerCase()
-      const entry = this.#entries.find((one) => one.name === name)
+      const entry = this.#entry(name)
       if (name === 'vary' && entry?.rule !== 'force' && entry?.rule !== 'remove') {
         vary = vary === undefined ? own[i + 1]! : mergeVary(vary, own[i + 1]!)
         continue
       }
-      if (block?.has(name)) block = block.without(name)
+      if (name !== 'vary' && block?.has(name)) overlap = true
       if (entry === undefined || (entry.rule !== 'force' && entry.rule !== 'remove')) out.push(name, own[i + 1]!)
     }
     const handlers = out.length
     for (const { rule, name, value } of this.#entries) {
       if (rule === 'remove' || (redirect && (rule === 'transient' || rule === 'append-transient'))) continue
-      if (name === 'vary' && rule !== 'force') vary = vary === undefined ? value : mergeVary(vary, value)
+      if (name === 'vary') vary = vary === undefined ? value : mergeVary(vary, value)
       else if ((rule === 'set' || rule === 'transient') && includesName(out, handlers, name)) continue
       else out.push(name, value)
     }
-    if (block === undefined) {
-      if (vary !== undefined) out.push('vary', vary)
-      return out
+    if (vary !== undefined && block?.has('vary')) {
+      vary = mergeVary(vary, block.values[block.names.indexOf('vary')]!)
+      overlap = true
     }
-    if (vary === undefined) return out.concat(block.flat)
-    const i = block.names.indexOf('vary')
-    if (i >= 0) {
-      vary = mergeVary(vary, block.values[i]!)
-      block = block.without('vary')
+    if (vary !== undefined) out.push('vary', vary)
+    if (block === undefined) return out
+    if (!overlap) return out.concat(block.flat)
+    // Not `block.without`, which remembers: the handler's names may come from anywhere.
+    const { names, values } = block
+    const before = out.length
+    for (let i = 0; i < names.length; i++) {
+      if (!includesName(out, before, names[i]!)) out.push(names[i]!, values[i]!)
     }
-    out.push('vary', vary)
-    return out.concat(block.flat)
+    return out
   }
 }
 
