@@ -35,20 +35,23 @@ export function hasBody(request: Request, context: Context): boolean {
 /** Bytes in memory of their own (TypeScript before 5.7 has no `Uint8Array<ArrayBuffer>`). */
 export type Bytes = ReturnType<Uint8Array['slice']>
 
-const buffered = new WeakMap<Request, Promise<Bytes>>()
+const BODY: unique symbol = Symbol('sallyport.body')
+
+/** A request whose body has been read by {@link readBody}. */
+interface Replayed {
+  [BODY]?: Promise<Bytes>
+}
 
 /**
  * The whole body, at most `most` bytes. Rejects with a {@link Problem}: 413 as soon as it is exceeded (the source is
  * cancelled, at most one chunk beyond the limit is read), 400 when its length is not what Content-Length says or it breaks.
  */
-export function readBody(request: Request, context: Context, most: number): Promise<Bytes> {
-  let bytes = buffered.get(request)
-  if (bytes === undefined) {
-    bytes = read(request, context, most)
-    buffered.set(request, bytes)
-    replay(request, bytes)
-  }
-  return bytes.then((whole) => whole.byteLength > most ? fail('body-too-large') : whole)
+export function readBody(request: Request & Replayed, context: Context, most: number): Promise<Bytes> {
+  const present = request[BODY]
+  if (present !== undefined) return present.then((whole) => whole.byteLength > most ? fail('body-too-large') : whole)
+  const bytes = read(request, context, most)
+  replay(request, bytes)
+  return bytes
 }
 
 async function read(request: Request, context: Context, most: number): Promise<Bytes> {
@@ -93,25 +96,56 @@ async function gather(stream: ReadableStream<Uint8Array> | null, most: number): 
   return whole
 }
 
+/** For each kind of request (one or two per runtime), a prototype over its own that answers from the bytes. */
+const replaying = /* @__PURE__ */ new WeakMap<object, object>()
+
 /**
- * Lets `request` answer from `bytes`, again and again. The methods are laid over the one object: a new `Request` would
- * cost 1 to 17 µs for a handler that mostly reads `context.input`. To hand the request on to `fetch`, see {@link rebuild}.
+ * Lets `request` answer from `bytes`, again and again, by slipping a prototype under the one object: it stays the platform's
+ * own, its other members work as before. A new `Request` would cost 1 to 17 µs, methods laid over the object 2 µs, this
+ * 0.2 µs, for a handler that mostly reads `context.input`. To hand the request on to `fetch`, see {@link rebuild}.
  */
-function replay(request: Request, bytes: Promise<Bytes>): void {
-  const json = (): Promise<unknown> => bytes.then((whole) => JSON.parse(new TextDecoder().decode(whole)))
-  const typed = (): Promise<Response> =>
-    bytes.then((whole) => new Response(whole, { headers: { 'content-type': request.headers.get('content-type') ?? '' } }))
-  Object.defineProperties(request, {
-    bytes: { value: () => bytes.then((whole) => whole.slice()) },
-    arrayBuffer: { value: () => bytes.then((whole) => whole.slice().buffer) },
-    text: { value: () => bytes.then((whole) => new TextDecoder().decode(whole)) },
-    json: { value: json },
-    blob: { value: () => typed().then((response) => response.blob()) },
-    formData: { value: () => typed().then((response) => response.formData()) },
-    clone: { value: () => request },
-    bodyUsed: { value: false },
-    body: { get: () => streamOf(bytes) },
-  })
+function replay(request: Request & Replayed, bytes: Promise<Bytes>): void {
+  const own: object = Object.getPrototypeOf(request)
+  let prototype = replaying.get(own)
+  if (prototype === undefined) {
+    prototype = Object.create(own, REPLAY) as object
+    replaying.set(own, prototype)
+  }
+  request[BODY] = bytes
+  Object.setPrototypeOf(request, prototype)
+}
+
+function typed(request: Request & Replayed): Promise<Response> {
+  const headers = { 'content-type': request.headers.get('content-type') ?? '' }
+  return request[BODY]!.then((whole) => new Response(whole, { headers }))
+}
+
+const REPLAY: PropertyDescriptorMap & ThisType<Request & Replayed> = {
+  bytes: { value(): Promise<Bytes> {
+    return this[BODY]!.then((whole) => whole.slice())
+  } },
+  arrayBuffer: { value(): Promise<ArrayBufferLike> {
+    return this[BODY]!.then((whole) => whole.slice().buffer)
+  } },
+  text: { value(): Promise<string> {
+    return this[BODY]!.then((whole) => new TextDecoder().decode(whole))
+  } },
+  json: { value(): Promise<unknown> {
+    return this[BODY]!.then((whole) => JSON.parse(new TextDecoder().decode(whole)) as unknown)
+  } },
+  blob: { value(): Promise<Blob> {
+    return typed(this).then((response) => response.blob())
+  } },
+  formData: { value(): Promise<FormData> {
+    return typed(this).then((response) => response.formData())
+  } },
+  clone: { value(): Request {
+    return this
+  } },
+  bodyUsed: { get: () => false },
+  body: { get(): ReadableStream<Uint8Array> {
+    return streamOf(this[BODY]!)
+  } },
 }
 
 function streamOf(bytes: Promise<Bytes>): ReadableStream<Uint8Array> {
@@ -125,9 +159,9 @@ function streamOf(bytes: Promise<Bytes>): ReadableStream<Uint8Array> {
 }
 
 /** A fresh Request of the platform's own, to give to `fetch` or a binding, with the body that guards have read if they did. */
-export async function rebuild(request: Request, init: RequestInit = {}): Promise<Request> {
+export async function rebuild(request: Request & Replayed, init: RequestInit = {}): Promise<Request> {
   const { method, url, headers, signal } = request
-  const bytes = buffered.get(request)
+  const bytes = request[BODY]
   const body = bytes === undefined ? request.body : await bytes
   return new Request(url, { method, headers, signal, body, ...(bytes ? {} : { duplex: 'half' }), ...init } as RequestInit)
 }

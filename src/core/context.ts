@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import type { SecurityEvent } from './event.ts'
+import { isPromise } from './handler.ts'
 import { ResponseHead } from './head.ts'
 import type { ProblemFormat } from './problem.ts'
 
@@ -127,7 +128,8 @@ export function ended(context: Context, end: End): void {
   context.endListeners = undefined
   for (const listener of listeners) {
     try {
-      listener(end)
+      const returned: unknown = listener(end)
+      if (isPromise(returned)) returned.then(undefined, () => {})
     } catch {
       // An observer's bug must not touch the response; it has already left.
     }

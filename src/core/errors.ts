@@ -52,49 +52,58 @@ export function errors(options: ErrorsOptions = {}): Wrapper {
 
 /** The response to something thrown. Never throws. */
 export function answer(error: unknown, request: Request, context: Context, log: Log = consoleLog): Response {
+  let said: ProblemInit = problem('internal-error')
   try {
     const thrown = responseOf(error)
     if (thrown !== undefined) return thrown
-    const said = problemOf(error)
-    if (said !== undefined) {
-      if (said.status < 500) return refuse(context, said)
-      report(error, said.code, request, context, log)
-      return refuse(context, said)
-    }
-    report(error, 'internal-error', request, context, log)
-    return refuse(context, problem('internal-error'))
+    said = problemOf(error) ?? said
   } catch {
-    // The user's format threw, or the error is a trap for whoever looks at it.
-    record(context, { kind: 'error', guard: 'errors', code: 'internal-error', status: 500 })
+    // A trap for whoever looks at it, such as a Proxy or a throwing getter, is a bug like any other.
+  }
+  try {
+    const response = refuse(context, said)
+    if (said.status >= 500) report(said, { error }, request, context, log)
+    return response
+  } catch (failure) {
+    // The user's format threw, or a header or member of the problem cannot be sent.
+    report(problem('internal-error'), { error, failure }, request, context, log)
     return new Response(null, { status: 500, headers: { 'cache-control': 'no-store' } })
   }
 }
 
 function responseOf(error: unknown): Response | undefined {
   if (typeof error !== 'object' || error === null) return undefined
-  if (error instanceof Response) return error
+  if (isResponse(error)) return error
   // Hono's HTTPException carries its own response.
   const carried = (error as { getResponse?: unknown }).getResponse
   const response: unknown = typeof carried === 'function' ? carried.call(error) : undefined
-  return response instanceof Response ? response : undefined
+  return isResponse(response) ? response : undefined
+}
+
+/** By its tag, not by `instanceof`: on Node, `@hono/node-server` replaces the global class, and what `fetch` returns is none. */
+function isResponse(value: unknown): value is Response {
+  return Object.prototype.toString.call(value) === '[object Response]'
 }
 
 function problemOf(error: unknown): ProblemInit | undefined {
-  if (error instanceof Problem) return error
+  if (error instanceof Problem) {
+    const { status, code, title, detail, type, headers, members } = error
+    return { status, code, title, detail, type, headers, members }
+  }
   if (!(error instanceof Error)) return undefined
   const { status, expose } = error as { status?: unknown; expose?: unknown }
   const shown = expose === true && typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 500
   return shown ? { status, code: 'bad-request', detail: error.message.slice(0, 200) } : undefined
 }
 
-function report(error: unknown, code: string, request: Request, context: Context, log: Log): void {
-  record(context, { kind: 'error', guard: 'errors', code, status: error instanceof Problem ? error.status : 500 })
+function report({ code, status }: ProblemInit, what: object, request: Request, context: Context, log: Log): void {
+  record(context, { kind: 'error', guard: 'errors', code, status })
   safely(log, {
     level: 'error',
     message: 'the handler threw',
     code,
     requestId: (context as Partial<HasRequestId>).requestId,
     method: request.method,
-    error,
+    ...what,
   })
 }

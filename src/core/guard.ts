@@ -103,7 +103,7 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
     if (decision.outcome === 'degraded') {
       record(context, { kind: 'degraded', guard: name, code: 'guard-unavailable', reason: decision.reason })
       if (!enforced || onDegraded === 'allow') return pass()
-      const seconds = Math.max(1, Math.ceil(decision.retryAfter ?? 1))
+      const seconds = Math.max(1, Math.ceil(decision.retryAfter || 1))
       return refuse(context, problem('guard-unavailable', { headers: { 'retry-after': String(seconds) } }))
     }
     const { status, code } = decision.problem

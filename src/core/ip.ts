@@ -118,9 +118,10 @@ export function addressSet(networks: readonly string[], option: string): Address
     const [text, bits, ...rest] = String(network).split('/')
     const address = parseAddress(text!)
     const most = address?.family === 4 ? 32 : 128
-    // A mapped network such as ::ffff:10.0.0.0/104 is written in IPv4 here; taking its /104 for IPv4 would open the set.
     const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1
-    const usable = address !== undefined && rest.length === 0 && prefix >= 0 && prefix <= most &&
+    // Of a mapped network such as ::ffff:10.0.0.0/104, which bits the prefix counts is anyone's guess: write it in IPv4.
+    const mapped = bits !== undefined && address?.family === 4 && text!.includes(':')
+    const usable = address !== undefined && rest.length === 0 && !mapped && prefix >= 0 && prefix <= most &&
       mask(address.words, prefix).join() === address.words.join()
     if (!usable) throw new TypeError(`${option} must hold addresses or networks such as '10.0.0.0/8', got '${network}'`)
     const byLength = families[address.family]

@@ -1,5 +1,6 @@
 /** Where log records go. A sink is a function: the console here, files under `sallyport/node`, yours anywhere. */
 import type { Context } from './context.ts'
+import { isPromise } from './handler.ts'
 import { jsonLine } from './redact.ts'
 
 /** How bad it is. */
@@ -32,7 +33,8 @@ export const consoleLog: Log = (record) => {
 /** Logs, whatever the sink does: a broken logger must not touch a request. */
 export function safely(log: Log, record: LogRecord): void {
   try {
-    log(record)
+    const returned: unknown = log(record)
+    if (isPromise(returned)) returned.then(undefined, () => {})
   } catch {
     // Nowhere left to say it.
   }

@@ -155,10 +155,12 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 /** The first report's envelope: `{ success, error, message, statusCode, timestamp, requestId, details }`. */
 export const legacyEnvelope: ProblemFormat = (problem, context) => {
   const { errors, ...members } = problem.members ?? {}
+  const wait = problem.headers?.['retry-after'] ?? ''
   const name = problem.code === 'input-invalid' ? 'ValidationError' : statusPhrase(problem.status).replace(/[^A-Za-z]/g, '')
   return {
     contentType: 'application/json',
     body: {
+      retryAfter: /^\d+$/.test(wait) ? Number(wait) : undefined,
       ...members,
       success: false,
       error: name,

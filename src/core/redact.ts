@@ -1,8 +1,9 @@
 /**
  * Turns anything into one line of JSON that holds no secret, whatever it is given.
  *
- * Keys are matched by whole words after splitting case, `_`, `-` and `.`: `apiKey`, `api_key` and `x-api-key` are hidden;
- * `monkey` and `keyboard` are not. Works on a copy, never throws, and is bounded: depth, entries and length. Logging must
+ * Keys are matched by words after splitting case, `_`, `-` and `.` and dropping a last number: `apiKey`, `api_key`,
+ * `x-api-key` and `key2` are hidden; `monkey` and `keyboard` are not. A word of five letters or more also counts at the end
+ * of another (`x-csrftoken`, `dbpassword`). Works on a copy, never throws, and is bounded: depth, entries and length. Logging must
  * not be able to delay or break a request, and a hostile object must not be able to make it.
  */
 
@@ -20,6 +21,7 @@ export const REDACTED = '[redacted]'
 const DEPTH = 8
 const ENTRIES = 100
 const TEXT = 2_048
+const ALL_TEXT = 65_536
 
 /** Says whether a key's value must not be written. */
 export type SecretTest = (key: string) => boolean
@@ -28,14 +30,17 @@ export type SecretTest = (key: string) => boolean
 export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest {
   const singles = new Set(words.filter((word) => !word.includes(' ')))
   const pairs = new Set(words.filter((word) => word.includes(' ')))
+  const long = [...singles].filter((word) => word.length >= 5)
   const known = new Map<string, boolean>()
   return (key) => {
     let secret = known.get(key)
     if (secret === undefined) {
-      const parts = key.slice(0, 200).replace(/([a-z\d])([A-Z])/g, '$1 $2').toLowerCase().split(/[^\p{L}\d]+/u)
+      const parts = key.slice(0, 200).replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4').toLowerCase()
+        .split(/[^\p{L}\d]+/u).map((part) => part.replace(/\d+$/, ''))
       const stem = (word: string): string => word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word
       secret = parts.some((part, i) =>
-        singles.has(part) || singles.has(stem(part)) || pairs.has(`${part} ${stem(parts[i + 1] ?? '')}`)
+        singles.has(part) || singles.has(stem(part)) || pairs.has(`${part} ${stem(parts[i + 1] ?? '')}`) ||
+        long.some((word) => stem(part).endsWith(word))
       ) || singles.has(parts.join(''))
       if (known.size < 1_000) known.set(key, secret)
     }
@@ -47,7 +52,7 @@ const isSecret: SecretTest = /* @__PURE__ */ secretKeys()
 
 /** A plain, bounded copy of a value, with secrets replaced. Safe to give to `JSON.stringify`. */
 export function redact(value: unknown, secret: SecretTest = isSecret): unknown {
-  return copy(value, secret, 0, new Set(), { left: 1_000 })
+  return copy(value, secret, 0, new Set(), { objects: 1_000, text: ALL_TEXT })
 }
 
 /** One line of JSON, secrets replaced, at most `most` characters of content. Never throws. */
@@ -72,10 +77,17 @@ function escapeLine(json: string): string {
   return json.replace(BREAKS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-function copy(value: unknown, secret: SecretTest, depth: number, above: Set<object>, budget: { left: number }): unknown {
+/** What one copy may hold in all: the same big thing may be there a thousand times. */
+interface Budget {
+  objects: number
+  text: number
+}
+
+function copy(value: unknown, secret: SecretTest, depth: number, above: Set<object>, budget: Budget): unknown {
   try {
     switch (typeof value) {
       case 'string':
+        if ((budget.text -= Math.min(value.length, TEXT)) < 0) return '[long]'
         return value.length > TEXT ? `${value.slice(0, TEXT)}…` : value
       case 'number':
         return Number.isFinite(value) ? value : String(value)
@@ -88,7 +100,7 @@ function copy(value: unknown, secret: SecretTest, depth: number, above: Set<obje
         return `[${typeof value}]`
     }
     if (value === null || value === undefined) return value
-    if (--budget.left < 0 || depth > DEPTH) return '[deep]'
+    if (--budget.objects < 0 || depth > DEPTH) return '[deep]'
     if (above.has(value)) return '[circular]'
     above.add(value)
     const out = copyObject(value, secret, depth, above, budget)
@@ -99,7 +111,7 @@ function copy(value: unknown, secret: SecretTest, depth: number, above: Set<obje
   }
 }
 
-function copyObject(value: object, secret: SecretTest, depth: number, above: Set<object>, budget: { left: number }): unknown {
+function copyObject(value: object, secret: SecretTest, depth: number, above: Set<object>, budget: Budget): unknown {
   const inner = (one: unknown): unknown => copy(one, secret, depth + 1, above, budget)
   if (Array.isArray(value)) return value.slice(0, ENTRIES).map(inner)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
@@ -108,6 +120,7 @@ function copyObject(value: object, secret: SecretTest, depth: number, above: Set
   const out: Record<string, unknown> = Object.create(null)
   const put = (key: unknown, one: () => unknown): void => {
     const name = String(key).slice(0, 200)
+    budget.text -= name.length
     try {
       out[name] = secret(name) ? REDACTED : inner(one())
     } catch {
@@ -119,9 +132,9 @@ function copyObject(value: object, secret: SecretTest, depth: number, above: Set
     return out
   }
   if (value instanceof Error) {
-    // A name, a message and a stack are not enumerable; the cause may be anything.
+    // None of these is enumerable; the cause may be anything.
     for (const key of ['name', 'message', 'stack'] as const) put(key, () => value[key])
-    if (value.cause !== undefined) put('cause', () => value.cause)
+    for (const key of ['cause', 'errors'] as const) if (Object.hasOwn(value, key)) put(key, () => (value as AggregateError)[key])
   }
   let entries = 0
   for (const key in value) {

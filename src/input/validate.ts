@@ -1,5 +1,4 @@
 import { hasBody, readBody } from '../core/body.ts'
-import type { Context } from '../core/context.ts'
 import type { HasInput } from '../core/facts.ts'
 import { mediaType } from '../core/fields.ts'
 import type { Decision, Refuse } from '../core/guard.ts'
@@ -79,9 +78,11 @@ export function validate<const S extends Schemas>(schemas: S, options: ValidateO
   return guard<HasInput<InputOf<S>>>({
     name: 'validate',
     decide(request, context) {
-      const wrongType = typeFault(request, context)
+      const type = request.headers.get('content-type')
+      const present = hasBody(request, context)
+      const wrongType = present || type !== null ? typeFault(request, type) : undefined
       if (wrongType !== undefined) return wrongType
-      if (!hasBody(request, context)) return checked(undefined)
+      if (!present) return checked(undefined)
       return readBody(request, context, most).then((body) => {
         const parsed = parseJson(body)
         return parsed.fault === undefined ? checked(parsed.value) : no(parsed.fault)
@@ -100,15 +101,13 @@ function refusedBody(error: unknown): Refuse {
   throw error
 }
 
-/** Refuses what is declared to be something else than JSON in UTF-8 as it stands. A body without a type is one. */
-function typeFault(request: Request, context: Context): Refuse | undefined {
-  const declared = request.headers.get('content-type')
-  if (declared === 'application/json' && !request.headers.has('content-encoding')) return undefined
-  if (declared === null && !hasBody(request, context)) return undefined
+/** Refuses what is declared to be something else than JSON in UTF-8 as it stands. */
+function typeFault(request: Request, declared: string | null): Refuse | undefined {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
     return refusal(problem('content-encoding-unsupported', { headers: { 'accept-encoding': 'identity' } }))
   }
+  if (declared === 'application/json') return undefined
   const type = mediaType(declared)
   const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(declared ?? '')?.[1]?.toLowerCase()
   const json = type === 'application/json' || /^application\/.+\+json$/.test(type)
@@ -117,6 +116,8 @@ function typeFault(request: Request, context: Context): Refuse | undefined {
     : refusal(problem('content-type-unsupported', { headers: { accept: 'application/json' } }))
 }
 
+const UTF8 = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 type Parsed = { readonly value: unknown; readonly fault?: undefined } | { readonly fault: ProblemCode }
 
 /** JSON in UTF-8, without a byte-order mark (RFC 8259 §8.1 forbids sending one). An empty body is `undefined`. */
@@ -124,7 +125,7 @@ function parseJson(body: Uint8Array): Parsed {
   if (body.byteLength === 0) return { value: undefined }
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    text = UTF8.decode(body)
   } catch {
     return { fault: 'encoding-invalid' }
   }

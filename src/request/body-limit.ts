@@ -45,6 +45,8 @@ export function bodyLimit(options: BodyLimitOptions = {}): Wrapper {
   }
   const tooLarge = problem('body-too-large')
   return (next) => (request, context) => {
+    // In Fetch these have no body, whatever their header says.
+    if (request.method === 'GET' || request.method === 'HEAD') return next(request, context)
     const length = contentLength(request)
     if (length !== undefined) {
       if (length > most) return refuseBy(context, 'body-limit', tooLarge)
@@ -52,8 +54,7 @@ export function bodyLimit(options: BodyLimitOptions = {}): Wrapper {
       if (context.platform.framed) return next(request, context)
     }
     if (!hasBody(request, context)) {
-      // A length without a body: fine where Fetch drops it (GET), a lie elsewhere.
-      return length && request.method !== 'GET' && request.method !== 'HEAD'
+      return length
         ? refuseBy(context, 'body-limit', problem('body-length-mismatch'))
         : next(request, context)
     }
