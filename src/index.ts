@@ -25,8 +25,8 @@ export { signalOf, timeout, type TimeoutOptions } from './request/timeout.ts'
 
 // What browsers are told
 export { securityHeaders, type SecurityHeadersOptions, type StrictTransportSecurity } from './browser/security-headers.ts'
-export { API_CSP, type CspDirectives, cspValue, WEBSITE_CSP } from './browser/content-security-policy.ts'
-export { NO_HARDWARE, type PermissionsPolicy, permissionsPolicyValue } from './browser/permissions-policy.ts'
+export { API_CSP, type ContentSecurityPolicy, csp, type CspDirectives, WEBSITE_CSP } from './browser/content-security-policy.ts'
+export { NO_HARDWARE, permissions, type PermissionsPolicy } from './browser/permissions-policy.ts'
 export { cors, type CorsOptions } from './browser/cors.ts'
 export { csrf, type CsrfOptions } from './browser/csrf.ts'
 

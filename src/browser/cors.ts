@@ -47,6 +47,9 @@ export function cors(options: CorsOptions): Wrapper {
   const methods = tokens(options.methods ?? ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], 'methods')
   const headers = tokens(options.allowHeaders ?? ['Content-Type', 'Authorization', 'X-Request-Id'], 'allowHeaders')
   const exposed = tokens(options.exposeHeaders ?? ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id'], 'exposeHeaders')
+  if (credentials && `${methods}, ${headers}, ${exposed}`.split(', ').includes('*')) {
+    throw new TypeError(`cors: with credentials, '*' in methods, allowHeaders or exposeHeaders is no wildcard; list the names`)
+  }
   const seconds = Math.floor(milliseconds(options.maxAge ?? '10m', 'cors: maxAge') / 1_000)
 
   const vary: [string, string][] = any ? [] : [['vary', 'Origin']]
@@ -73,8 +76,9 @@ export function cors(options: CorsOptions): Wrapper {
     if (any || origin === null) return everyone
     const grant = listed.get(origin)
     if (grant !== undefined || test === undefined) return grant
-    // `null` is every sandboxed page and local file; what is no origin at all must not reach a header.
-    return ORIGIN.test(origin) && test(origin, request, context) ? granted(origin) : undefined
+    // `null` is every sandboxed page and local file; what is no origin at all must not reach a header. Exactly true: an
+    // `async` test gives a promise, which is truthy, and would grant everybody.
+    return ORIGIN.test(origin) && test(origin, request, context) === true ? granted(origin) : undefined
   }
 
   const wrapper: Wrapper = (next) => (request, context) => {
@@ -98,11 +102,14 @@ interface Grant {
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/(?:[a-z\d._-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/
 
 function checked(origin: string): string {
-  if (!ORIGIN.test(origin)) throw new TypeError(`cors: origins must hold origins such as 'https://app.example', got '${origin}'`)
+  // As browsers send it: `https://app.example:443` would never match.
+  const serialised = ORIGIN.test(origin) && (!/^https?:/.test(origin) || (URL.canParse(origin) && new URL(origin).origin === origin))
+  if (!serialised) throw new TypeError(`cors: origins must hold origins such as 'https://app.example', got '${origin}'`)
   return origin
 }
 
 function tokens(names: readonly string[], option: string): string {
+  if (!Array.isArray(names)) throw new TypeError(`cors: ${option} must be a list`)
   for (const name of names) {
     if (!isToken(name)) throw new TypeError(`cors: ${option} must hold tokens, got '${name}'`)
   }

@@ -47,7 +47,8 @@ export function csrf(options: CsrfOptions = {}): Wrapper {
       // Scheme aside: behind a proxy that ends TLS we see http where the browser says https.
       const from = parse(origin)
       const host = request.headers.get('host') ?? parse(request.url)?.host
-      return from !== undefined && from.host === host?.toLowerCase() ? ALLOW : no
+      // Browsers send the serialised origin; `https://evil.test@ours.test` and the like are nobody's.
+      return from?.origin === origin && from.host === host?.toLowerCase() ? ALLOW : no
     },
   })
 }

@@ -5,20 +5,17 @@ import { show } from '../core/quantity.ts'
 /** Who may use a feature: nobody `[]`, this origin `['self']`, some origins `['https://a.example']`, or all `'*'`. */
 export type PermissionsPolicy = Readonly<Record<string, '*' | readonly ('self' | 'src' | (string & {}))[]>>
 
-/** S4's list: what a page without hardware has no use for. */
-export const NO_HARDWARE: PermissionsPolicy = {
-  camera: [],
-  microphone: [],
-  geolocation: [],
-  payment: [],
-  usb: [],
-  magnetometer: [],
-  gyroscope: [],
-  accelerometer: [],
-}
+/** S4's list, as text: what a page without hardware has no use for. */
+export const NO_HARDWARE: string =
+  'camera=(), microphone=(), geolocation=(), payment=(), usb=(), magnetometer=(), gyroscope=(), accelerometer=()'
 
-/** The field's value. Throws a TypeError that names the feature for anything malformed. */
-export function permissionsPolicyValue(policy: PermissionsPolicy): string {
+/**
+ * The field's value, for `securityHeaders`. Throws a TypeError that names the feature for anything malformed.
+ *
+ * @example
+ * securityHeaders({ permissionsPolicy: permissions({ camera: ['self'], geolocation: [] }) })
+ */
+export function permissions(policy: PermissionsPolicy): string {
   const members = Object.entries(policy).map(([feature, allowed]) => {
     if (!/^[a-z][a-z\d-]*$/.test(feature)) throw new TypeError(`permissionsPolicy: ${show(feature)} is not a feature`)
     if (allowed === '*') return `${feature}=*`
@@ -31,7 +28,7 @@ export function permissionsPolicyValue(policy: PermissionsPolicy): string {
 
 function member(feature: string, allowed: string): string {
   if (allowed === 'self' || allowed === 'src') return allowed
-  if (!/^https?:\/\/[^\s"'(),;]+$/.test(allowed)) {
+  if (!/^https?:\/\/[\w\-.~:/*[\]%]+$/.test(allowed)) {
     throw new TypeError(`permissionsPolicy: ${feature} allows 'self', 'src' or origins, got ${show(allowed)}`)
   }
   return sfString(allowed)

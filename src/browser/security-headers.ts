@@ -1,17 +1,17 @@
+import type { Context } from '../core/context.ts'
 import { extend } from '../core/context.ts'
 import { randomBase64 } from '../core/crypto.ts'
 import type { HasNonce } from '../core/facts.ts'
-import { fieldName, sfString } from '../core/fields.ts'
+import { fieldName, isToken, sfString } from '../core/fields.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { risky } from '../core/handler.ts'
 import { HeadBlock } from '../core/head.ts'
 import type { Duration } from '../core/quantity.ts'
-import { milliseconds } from '../core/quantity.ts'
+import { milliseconds, show } from '../core/quantity.ts'
 import { isSecure } from '../core/request.ts'
-import type { CspDirectives } from './content-security-policy.ts'
-import { cspRisks, cspValue, WEBSITE_CSP, withNonce } from './content-security-policy.ts'
-import type { PermissionsPolicy } from './permissions-policy.ts'
-import { NO_HARDWARE, permissionsPolicyValue } from './permissions-policy.ts'
+import type { ContentSecurityPolicy } from './content-security-policy.ts'
+import { WEBSITE_CSP } from './content-security-policy.ts'
+import { NO_HARDWARE } from './permissions-policy.ts'
 
 /** HSTS (RFC 6797). */
 export interface StrictTransportSecurity {
@@ -25,14 +25,14 @@ export interface StrictTransportSecurity {
 
 /** Options of {@link securityHeaders}: `undefined` is the default, `false` leaves a header out. */
 export interface SecurityHeadersOptions {
-  /** (scripts and styles from this origin only, no framing) */
-  readonly contentSecurityPolicy?: CspDirectives | false | undefined
+  /** Made by `csp({…})`, or a ready one. (`WEBSITE_CSP`: scripts and styles from this origin only, no framing) */
+  readonly contentSecurityPolicy?: ContentSecurityPolicy | false | undefined
   /** A second policy that only reports: try a stricter one here first. (none) */
-  readonly contentSecurityPolicyReportOnly?: CspDirectives | false | undefined
+  readonly contentSecurityPolicyReportOnly?: ContentSecurityPolicy | false | undefined
   /** A year, with subdomains, without preload; sent over HTTPS only. */
   readonly strictTransportSecurity?: StrictTransportSecurity | false | undefined
-  /** (no camera, microphone, location, payment, USB or motion sensors) */
-  readonly permissionsPolicy?: PermissionsPolicy | false | undefined
+  /** Made by `permissions({…})`. (`NO_HARDWARE`: no camera, microphone, location, payment, USB or motion sensors) */
+  readonly permissionsPolicy?: string | false | undefined
   /** (`'strict-origin-when-cross-origin'`) */
   readonly referrerPolicy?: 'no-referrer' | 'same-origin' | 'strict-origin' | 'strict-origin-when-cross-origin' | false | undefined
   /** (`'same-origin'`) */
@@ -67,68 +67,71 @@ export interface SecurityHeadersOptions {
  * Tells browsers what they must not do with our responses.
  *
  * Every response gets these, refusals and errors too; a handler that sets one of them itself keeps its own. All is checked
- * and joined when the wrapper is made. With `nonce: true` each request gets 128 fresh random bits: `context.nonce` for the
- * page, the same in `script-src` and `style-src` (of the report-only policy as well), and the response is forced to
- * `private, no-store`, because a cached nonce is no nonce.
+ * and joined when the wrapper is made. With a policy of `csp(…, { nonce: true })` each request gets 128 fresh random
+ * bits: `context.nonce` for the page, the same in both policies, and the response is forced to `private, no-store`, because
+ * a cached nonce is no nonce.
  *
  * Needs:   nothing; reads `secure` of `clientIp`, else the connection, to send HSTS over HTTPS only (RFC 6797 §7.2).
- * Adds:    with `nonce: true`, `nonce`.
+ * Adds:    `nonce`, if a policy has nonces.
  * Refuses: nothing.
- * Throws:  when made: TypeError for a malformed policy, an unquoted keyword, `'none'` beside other sources, HSTS of less
- *          than a year, preload without subdomains, an endpoint that is not HTTPS.
+ * Throws:  when made: TypeError for a policy not made by `csp`, a value that is not on a header's list, HSTS of less than a
+ *          year, preload without subdomains, an endpoint that is not HTTPS.
  * Fails:   not.
  * Costs:   one pointer, plus 0.1 to 0.8 µs per header sent, by runtime; with nonces 1 µs more.
  * Source:  CSP Level 3; RFC 6797; W3C Reporting API; OWASP Secure Headers; ASVS 5 §3.4; PITFALLS 23.
  *
  * @example
- * securityHeaders({ contentSecurityPolicy: { 'default-src': ["'self'"] }, frameOptions: 'SAMEORIGIN' })
+ * securityHeaders({ contentSecurityPolicy: csp({ 'default-src': ["'self'"] }), frameOptions: 'SAMEORIGIN' })
  */
-export function securityHeaders(options: SecurityHeadersOptions & { readonly nonce: true }): Wrapper<HasNonce>
+export function securityHeaders(options: SecurityHeadersOptions & Nonced): Wrapper<HasNonce>
 export function securityHeaders(options?: SecurityHeadersOptions): Wrapper
-export function securityHeaders(options: SecurityHeadersOptions & { readonly nonce?: true } = {}): Wrapper<HasNonce> | Wrapper {
-  const csp = options.contentSecurityPolicy ?? WEBSITE_CSP
-  const reportOnly = options.contentSecurityPolicyReportOnly
-  const remove = (options.remove ?? []).map(fieldName)
+export function securityHeaders(options: SecurityHeadersOptions = {}): Wrapper<HasNonce> | Wrapper {
+  const policies: (readonly [name: string, policy: ContentSecurityPolicy])[] = []
+  const main = prepared(options.contentSecurityPolicy ?? WEBSITE_CSP, 'contentSecurityPolicy')
+  const trial = prepared(options.contentSecurityPolicyReportOnly, 'contentSecurityPolicyReportOnly')
+  if (main) policies.push(['content-security-policy', main])
+  if (trial) policies.push(['content-security-policy-report-only', trial])
   const hsts = hstsValue(options.strictTransportSecurity ?? {})
-  const risks = [...(csp ? cspRisks(csp) : []), ...(hsts?.includes('preload') ? ['strictTransportSecurity: dangerouslyPreload'] : [])]
-  const fixed = fields(options)
-  const policies = (nonce?: string): [string, string][] => {
-    const value = (directives: CspDirectives): string =>
-      cspValue(nonce === undefined ? directives : withNonce(directives, `'nonce-${nonce}'`))
-    return [
-      ...(csp ? [['content-security-policy', value(csp)] as [string, string]] : []),
-      ...(reportOnly ? [['content-security-policy-report-only', value(reportOnly)] as [string, string]] : []),
-    ]
+  const remove = (options.remove ?? []).map(removable)
+  const risks = [...(main ? main.risks : []), ...(hsts?.includes('preload') ? ['strictTransportSecurity: dangerouslyPreload'] : [])]
+  const nonced = policies.filter(([, policy]) => policy.nonce)
+  const fixed: [string, string][] = [
+    ...policies.filter(([, policy]) => !policy.nonce).map(([name, { parts }]): [string, string] => [name, parts.join('')]),
+    ...fields(options),
+  ]
+  const plain = new HeadBlock(fixed)
+  const secure = hsts === undefined ? plain : new HeadBlock([...fixed, ['strict-transport-security', hsts]])
+  const announce = (context: Context): void => {
+    context.head.announce(isSecure(context) ? secure : plain)
+    for (const name of remove) context.head.remove(name)
   }
 
-  const blocks = (all: [string, string][]): { plain: HeadBlock; secure: HeadBlock } => ({
-    plain: new HeadBlock(all),
-    secure: new HeadBlock(hsts === undefined ? all : [...all, ['strict-transport-security', hsts]]),
-  })
-
-  if (!options.nonce) {
-    const { plain, secure } = blocks([...policies(), ...fixed])
+  if (nonced.length === 0) {
     const wrapper: Wrapper = (next) => (request, context) => {
-      context.head.announce(isSecure(context) ? secure : plain)
-      for (const name of remove) context.head.remove(name)
+      announce(context)
       return next(request, context)
     }
     return risky(wrapper, risks)
   }
-
-  const { plain, secure } = blocks(fixed)
-  // Laid out once with a placeholder, so that a request costs one replacement and no checks.
-  const templates = policies('0').map(([name, value]) => [name, value.split(`'nonce-0'`)] as const)
   const wrapper: Wrapper<HasNonce> = (next) => (request, context) => {
     const nonce = randomBase64(16)
-    const { head } = context
-    head.announce(isSecure(context) ? secure : plain)
-    for (const [name, parts] of templates) head.set(name, parts.join(`'nonce-${nonce}'`))
-    head.force('cache-control', 'private, no-store')
-    for (const name of remove) head.remove(name)
+    announce(context)
+    for (const [name, { parts }] of nonced) context.head.set(name, parts.join(`'nonce-${nonce}'`))
+    context.head.force('cache-control', 'private, no-store')
     return next(request, extend(context, { nonce }))
   }
   return risky(wrapper, risks)
+}
+
+/** A policy whose nonces the handler needs. */
+type Nonced =
+  | { readonly contentSecurityPolicy: ContentSecurityPolicy<true> }
+  | { readonly contentSecurityPolicyReportOnly: ContentSecurityPolicy<true> }
+
+function prepared(policy: ContentSecurityPolicy | false | undefined, option: string): ContentSecurityPolicy | false {
+  if (policy === undefined || policy === false) return false
+  if (!Array.isArray(policy.parts)) throw new TypeError(`securityHeaders: ${option} must be made by csp(…), or false`)
+  return policy
 }
 
 function hstsValue(options: StrictTransportSecurity | false): string | undefined {
@@ -142,10 +145,30 @@ function hstsValue(options: StrictTransportSecurity | false): string | undefined
   return `max-age=${seconds}${includeSubDomains ? '; includeSubDomains' : ''}${dangerouslyPreload ? '; preload' : ''}`
 }
 
+function removable(name: string): string {
+  if (!isToken(name)) throw new TypeError(`securityHeaders: remove must hold header names, got ${show(name)}`)
+  return fieldName(name)
+}
+
+/** The values of the options that have a closed list of them: a typo would be sent, and ignored by browsers. */
+const VALUES = {
+  referrerPolicy: ['no-referrer', 'same-origin', 'strict-origin', 'strict-origin-when-cross-origin'],
+  crossOriginOpenerPolicy: ['same-origin', 'same-origin-allow-popups', 'noopener-allow-popups'],
+  crossOriginEmbedderPolicy: ['require-corp', 'credentialless'],
+  crossOriginResourcePolicy: ['same-origin', 'same-site', 'cross-origin'],
+  frameOptions: ['DENY', 'SAMEORIGIN'],
+} as const
+
 function fields(options: SecurityHeadersOptions): [string, string][] {
+  for (const [option, values] of Object.entries(VALUES)) {
+    const value = options[option as keyof typeof VALUES]
+    if (value !== undefined && value !== false && !(values as readonly unknown[]).includes(value)) {
+      throw new TypeError(`securityHeaders: ${option} must be false or one of ${values.join(', ')}, got ${show(value)}`)
+    }
+  }
   const permissions = options.permissionsPolicy ?? NO_HARDWARE
   const all: [string, string | false | undefined][] = [
-    ['permissions-policy', permissions && permissionsPolicyValue(permissions)],
+    ['permissions-policy', permissions],
     ['referrer-policy', options.referrerPolicy ?? 'strict-origin-when-cross-origin'],
     ['cross-origin-opener-policy', options.crossOriginOpenerPolicy ?? 'same-origin'],
     ['cross-origin-embedder-policy', options.crossOriginEmbedderPolicy],

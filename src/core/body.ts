@@ -81,7 +81,7 @@ async function gather(stream: ReadableStream<Uint8Array> | null, most: number): 
     const { done, value } = await reader.read()
     if (done) break
     length += value.byteLength
-    if (length > most) {
+    if (!(length <= most)) { // so that NaN, of a chunk that is no bytes, does not pass
       void reader.cancel().catch(() => {})
       fail('body-too-large')
     }
@@ -162,7 +162,8 @@ function streamOf(bytes: Promise<Bytes>): ReadableStream<Uint8Array> {
 export async function rebuild(request: Request & Replayed, init: RequestInit = {}): Promise<Request> {
   const { method, url, headers, signal } = request
   const bytes = request[BODY]
-  const body = bytes === undefined ? request.body : await bytes
+  const whole = await bytes
+  const body = whole === undefined ? request.body : whole.byteLength === 0 ? null : whole // a GET may not even have none
   return new Request(url, { method, headers, signal, body, ...(bytes ? {} : { duplex: 'half' }), ...init } as RequestInit)
 }
 
@@ -171,7 +172,7 @@ export function limited(stream: ReadableStream<Uint8Array>, most: number): Reada
   let length = 0
   return through(stream, (chunk) => {
     length += chunk.byteLength
-    if (length > most) fail('body-too-large')
+    if (!(length <= most)) fail('body-too-large')
   })
 }
 
@@ -193,13 +194,24 @@ function through(
   end: (outcome: 'complete' | 'aborted' | 'failed') => void = () => {},
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader()
+  let over = false
+  const tell = (outcome: 'complete' | 'aborted' | 'failed'): void => {
+    if (over) return
+    over = true
+    try {
+      end(outcome)
+    } catch {
+      // Who listens must not touch the stream.
+    }
+  }
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read()
+        if (over) return // cancelled in the meantime
         if (done) {
           controller.close()
-          end('complete')
+          tell('complete')
           return
         }
         see(value)
@@ -207,11 +219,11 @@ function through(
       } catch (error) {
         controller.error(error)
         void reader.cancel(error).catch(() => {})
-        end('failed')
+        tell('failed')
       }
     },
     cancel(reason) {
-      end('aborted')
+      tell('aborted')
       return reader.cancel(reason)
     },
   }, { highWaterMark: 0 })

@@ -52,7 +52,9 @@ export function errors(options: ErrorsOptions = {}): Wrapper {
 
 /** The response to something thrown. Never throws. */
 export function answer(error: unknown, request: Request, context: Context, log: Log = consoleLog): Response {
-  let said: ProblemInit = problem('internal-error')
+  // The client left, and what waited for it broke: a read of its body, a fetch on its signal. Not a bug; nobody gets this.
+  const left = request.signal?.aborted === true
+  let said: ProblemInit = problem(left ? 'body-unreadable' : 'internal-error')
   try {
     const thrown = responseOf(error)
     if (thrown !== undefined) return thrown
@@ -63,6 +65,7 @@ export function answer(error: unknown, request: Request, context: Context, log: 
   try {
     const response = refuse(context, said)
     if (said.status >= 500) report(said, { error }, request, context, log)
+    else if (left) safely(log, { level: 'info', message: 'the handler threw after the client left', error })
     return response
   } catch (failure) {
     // The user's format threw, or a header or member of the problem cannot be sent.

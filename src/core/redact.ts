@@ -134,7 +134,7 @@ function copyObject(value: object, secret: SecretTest, depth: number, above: Set
   if (value instanceof Error) {
     // None of these is enumerable; the cause may be anything.
     for (const key of ['name', 'message', 'stack'] as const) put(key, () => value[key])
-    for (const key of ['cause', 'errors'] as const) if (Object.hasOwn(value, key)) put(key, () => (value as AggregateError)[key])
+    for (const key of ['cause', 'errors'] as const) if (key in value) put(key, () => (value as AggregateError)[key])
   }
   let entries = 0
   for (const key in value) {

@@ -4,7 +4,19 @@ import type { Wrapper } from './handler.ts'
 import { risky } from './handler.ts'
 
 /** Decides whether a wrapper applies. Must not read the body. */
-export type Test<Needs = {}> = (request: Request, context: Context & Needs) => boolean
+export interface Test<in Needs = {}> {
+  (request: Request, context: Context & Needs): boolean
+  /** The stricter form of a test that may match too much: see {@link exemption}. */
+  readonly '~exempts'?: ((request: Request, context: Context & Needs) => boolean) | undefined
+}
+
+/**
+ * The test to use where passing it means less protection (to skip, to exempt): a test such as `onPath` takes in doubt what
+ * it is to protect, and must not take in doubt what it is to let off.
+ */
+export function exemption<Needs>(test: Test<Needs>): Test<Needs> {
+  return test['~exempts'] ?? test
+}
 
 /**
  * Applies `wrapper` to the requests that pass `test`; the others go straight to the handler.
@@ -21,5 +33,6 @@ export function when<Needs = {}, Also = {}>(test: Test<Also>, wrapper: Wrapper<u
 
 /** Applies `wrapper` to the requests that do not pass `test`: `unless(onPath('/health/*'), rateLimit(…))`. */
 export function unless<Needs = {}, Also = {}>(test: Test<Also>, wrapper: Wrapper<unknown, Needs>): Wrapper<{}, Needs & Also> {
-  return when((request, context: Context & Also) => !test(request, context), wrapper)
+  const exempt = exemption(test)
+  return when((request, context: Context & Also) => !exempt(request, context), wrapper)
 }

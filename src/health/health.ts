@@ -2,7 +2,7 @@ import type { Context } from '../core/context.ts'
 import type { Wrapper } from '../core/handler.ts'
 import type { Duration } from '../core/quantity.ts'
 import { milliseconds } from '../core/quantity.ts'
-import { pathOf } from '../core/request.ts'
+import { onPath } from '../core/request.ts'
 import type { Test } from '../core/when.ts'
 
 /** Looks at one thing that the service depends on. Resolves if it is well, rejects or returns `false` if not. */
@@ -48,12 +48,17 @@ export function health(options: HealthOptions = {}): Wrapper {
   const { checks = {}, live = '/health/live', ready = '/health/ready', full = '/health', detail } = options
   const timeout = milliseconds(options.timeout ?? '1s', 'health: timeout')
   const keep = milliseconds(options.cache ?? '5s', 'health: cache')
+  if (timeout > 2_147_483_647) throw new TypeError(`health: timeout must be at most 24 days, got '${options.timeout}'`)
+  if (detail !== undefined && typeof detail !== 'function') throw new TypeError('health: detail must be a function')
   for (const [name, check] of Object.entries(checks)) {
     if (typeof check !== 'function') throw new TypeError(`health: the check '${name}' must be a function`)
   }
-  for (const path of [live, ready, full]) {
-    if (!path.startsWith('/')) throw new TypeError(`health: a path must start with '/', got '${path}'`)
+  for (const [name, path] of Object.entries({ live, ready, full })) {
+    if (typeof path !== 'string' || !path.startsWith('/')) throw new TypeError(`health: ${name} must be a path that starts with '/'`)
   }
+  const isOurs = onPath(live, ready, full)
+  const isLive = onPath(live)
+  const isFull = onPath(full)
   let current: { readonly at: number; readonly results: Promise<readonly CheckResult[]> } | undefined
 
   const results = (context: Context): Promise<readonly CheckResult[]> => {
@@ -65,14 +70,11 @@ export function health(options: HealthOptions = {}): Wrapper {
   }
 
   return (next) => (request, context) => {
-    const path = pathOf(request)
-    if ((path !== live && path !== ready && path !== full) || (request.method !== 'GET' && request.method !== 'HEAD')) {
-      return next(request, context)
-    }
+    if (!isOurs(request, context) || (request.method !== 'GET' && request.method !== 'HEAD')) return next(request, context)
     context.attributes['health.check'] = true
-    if (path === live) return respond({ status: 'pass' })
+    if (isLive(request, context)) return respond({ status: 'pass' })
     if (context.platform.draining) return respond({ status: 'fail', output: 'draining' })
-    const named = path === full && detail?.(request, context) === true
+    const named = isFull(request, context) && detail?.(request, context) === true
     return results(context).then((all) => {
       const status = all.every((one) => one.status === 'pass') ? 'pass' : 'fail'
       return respond(named ? { status, checks: Object.fromEntries(all.map(({ name, ...one }) => [name, [one]])) } : { status })

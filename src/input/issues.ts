@@ -17,7 +17,9 @@ const UNSAID = 'This value is not valid.'
 export function inputErrors(issues: readonly SchemaIssue[], input: unknown): InputError[] {
   return issues.slice(0, MOST).map((issue) => {
     const path = (issue.path ?? []).slice(0, 16).map((part) => typeof part === 'object' ? part.key : part)
-    return { pointer: pointerOf(path), code: codeOf(issue), message: messageOf(issue.message, path, input) }
+    const foreign = isForeignKey(issue, path, input)
+    const pointer = foreign ? `${pointerOf(path.slice(0, -1))}/*` : pointerOf(path)
+    return { pointer, code: codeOf(issue), message: messageOf(issue.message, path, input, foreign) }
   })
 }
 
@@ -26,6 +28,13 @@ const NAME = /^[A-Za-z_$][\w$-]{0,63}$/
 
 function pointerOf(path: readonly PropertyKey[]): string {
   return `#${path.map((part) => `/${typeof part === 'number' || NAME.test(String(part)) ? String(part) : '*'}`).join('')}`
+}
+
+/** Does the issue name a key that came in and that no schema knows? Valibot says that it is about a key (`origin`). */
+function isForeignKey(issue: SchemaIssue, path: readonly PropertyKey[], input: unknown): boolean {
+  const last = issue.path?.[path.length - 1] as { readonly origin?: unknown } | undefined
+  const holder = last?.origin === 'key' ? at(input, path.slice(0, -1)) : undefined
+  return typeof holder === 'object' && holder !== null && Object.hasOwn(holder, path[path.length - 1]!)
 }
 
 function codeOf(issue: object): string {
@@ -38,49 +47,68 @@ function codeOf(issue: object): string {
 
 /**
  * The schema's message, if it repeats nothing that came in. Libraries put the received value in theirs ("received
- * \"hunter2\""), and there is no telling theirs from the author's, so each is held against the input at its place.
+ * \"hunter2\""), and there is no telling theirs from the author's, so each is held against the input: against what is at
+ * its place word by word, because schemas trim, split and re-case; against all the rest as a whole.
  */
-function messageOf(message: string, path: readonly PropertyKey[], input: unknown): string {
+function messageOf(message: string, path: readonly PropertyKey[], input: unknown, foreign: boolean): string {
   if (typeof message !== 'string' || message.length > 200) return UNSAID
-  const budget = { left: 1_000 }
-  return repeats(message, at(input, path), budget) || budget.left < 0 || path.some((part) => isForeign(part, message)) ? UNSAID : message
+  const said = message.toLowerCase()
+  const words = said.match(/[\p{L}\p{N}]{4,}/gu) ?? []
+  const repeated = path.some((part, i) => isRepeatedKey(said, part, foreign && i === path.length - 1)) ||
+    some(at(input, path), (text) => contains(said, text.trim()) || words.some((word) => contains(text, word)), said) ||
+    some(input, (text) => text.trim().length > 3 && contains(said, text.trim()), said)
+  return repeated ? UNSAID : message
 }
 
-function isForeign(part: PropertyKey, message: string): boolean {
-  return typeof part === 'string' && !NAME.test(part) && message.includes(part)
+function isRepeatedKey(said: string, part: PropertyKey, foreign: boolean): boolean {
+  return typeof part === 'string' && (foreign || !NAME.test(part)) && said.includes(part.toLowerCase())
 }
 
+/** What lies at a path; where the path goes on inside a text, which a schema has taken apart, that text. */
 function at(input: unknown, path: readonly PropertyKey[]): unknown {
   let value = input
   for (const part of path) {
+    if (typeof value === 'string') return value
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
     value = (value as Record<PropertyKey, unknown>)[part]
   }
   return value
 }
 
-function repeats(message: string, value: unknown, budget: { left: number }): boolean {
+/** Is any of the texts and numbers in `value` repeated, or a key, or is there too much to tell? */
+function some(value: unknown, isRepeated: (text: string) => boolean, said: string): boolean {
   const open: unknown[] = [value]
+  let [values, characters] = [5_000, 50_000]
   while (open.length > 0) {
     const one = open.pop()
-    if (--budget.left < 0) return true
+    if (--values < 0 || characters < 0) return true
     if (typeof one === 'object' && one !== null) {
       for (const key in one) {
-        if (key.length > 2 && !Array.isArray(one) && contains(message, key) && !NAME.test(key)) return true
-        if (open.length < budget.left) open.push((one as Record<string, unknown>)[key])
+        if (!Array.isArray(one) && key.length > 2 && quotes(said, key.toLowerCase())) return true
+        if (open.length <= values) open.push((one as Record<string, unknown>)[key])
       }
-    } else if (one !== null && one !== undefined && contains(message, String(one))) return true
+    } else if (typeof one === 'string' || typeof one === 'number') {
+      // Libraries cut long values short; so do we, to find them.
+      const text = String(one).slice(0, 1_000).toLowerCase()
+      characters -= text.length
+      if (isRepeated(text)) return true
+    }
   }
   return false
 }
 
-/** Does the message hold this text as a whole word? "at least 10" does not hold 1; an empty value is held by nothing. */
-function contains(message: string, text: string): boolean {
-  // Libraries cut long values short; so do we, to find them.
-  const sought = text.slice(0, 32)
-  if (sought === '') return false
-  for (let i = message.indexOf(sought); i >= 0; i = message.indexOf(sought, i + 1)) {
-    if (!WORD.test(message[i - 1] ?? '') && (sought.length < text.length || !WORD.test(message[i + sought.length] ?? ''))) return true
+/** Does the message name this key as libraries name an unknown one, or could nobody but the client have named it so? */
+function quotes(said: string, key: string): boolean {
+  if (!said.includes(key)) return false
+  return !NAME.test(key) || ['"', "'", '`'].some((mark) => said.includes(mark + key + mark))
+}
+
+/** Does a text hold another as a whole word? "at least 10" does not hold 1; an empty value is held by nothing. */
+function contains(text: string, sought: string): boolean {
+  const start = sought.slice(0, 32)
+  if (start === '') return false
+  for (let i = text.indexOf(start); i >= 0; i = text.indexOf(start, i + 1)) {
+    if (!WORD.test(text[i - 1] ?? '') && (start.length < sought.length || !WORD.test(text[i + start.length] ?? ''))) return true
   }
   return false
 }

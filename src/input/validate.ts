@@ -8,7 +8,7 @@ import { isPromise } from '../core/handler.ts'
 import type { ProblemCode } from '../core/problem.ts'
 import { Problem, problem } from '../core/problem.ts'
 import type { Size } from '../core/quantity.ts'
-import { bytes } from '../core/quantity.ts'
+import { bytes, count } from '../core/quantity.ts'
 import { inputErrors } from './issues.ts'
 import type { OutputOf, SchemaResult, StandardSchema } from './standard-schema.ts'
 import type { StructureLimits } from './structure.ts'
@@ -45,8 +45,8 @@ export interface ValidateOptions {
  * Adds:    `input`.
  * Refuses: 400 `input-invalid` with `errors`, `body-malformed`, `encoding-invalid`, `input-too-complex` and the codes of
  *          `bodyLimit`; 413 `body-too-large`; 415 `content-type-unsupported`, `content-encoding-unsupported`.
- * Throws:  when made: TypeError if `body` is no Standard Schema or `max` no size. Per request: what the schema throws: a
- *          500, and the handler does not run.
+ * Throws:  when made: TypeError if `body` is no Standard Schema, `max` no size, or a bound no positive whole number. Per
+ *          request: what the schema throws: a 500, and the handler does not run.
  * Fails:   closed.
  * Costs:   JSON.parse, one walk over the value (about a tenth of that) and the schema.
  * Source:  RFC 8259; RFC 9457 §3; RFC 6901; ASVS 5 2.2.1, 15.3.3, 15.3.6, 16.5.3; PITFALLS 11, 13 to 15.
@@ -55,10 +55,11 @@ export interface ValidateOptions {
  * validate({ body: v.object({ epochs: v.pipe(v.number(), v.minValue(1)) }) })
  */
 export function validate<const S extends Schemas>(schemas: S, options: ValidateOptions = {}): Wrapper<HasInput<InputOf<S>>> {
-  const standard = schemas.body?.['~standard']
-  if (standard?.version !== 1) throw new TypeError('validate: body must be a Standard Schema (zod, valibot, arktype, …)')
+  const standard = schemas?.body?.['~standard']
+  if (standard?.version !== 1 || typeof standard.validate !== 'function') throw new TypeError('validate: body must be a Standard Schema (zod, valibot, arktype, …)')
   const most = bytes(options.max ?? '1mb', 'validate: max')
-  const { structure, generic = false } = options
+  const { structure = {}, generic = false } = options
+  for (const [name, bound] of Object.entries(structure)) if (bound !== undefined) count(bound, `validate: structure.${name}`)
 
   const checked = (value: unknown): MaybePromise<Decision<HasInput<InputOf<S>>>> => {
     const fault = structureFault(value, structure)

@@ -3,6 +3,7 @@ import { onEnd } from '../core/context.ts'
 import type { HasClientIp, HasPrincipal, HasRequestId } from '../core/facts.ts'
 import { fieldName } from '../core/fields.ts'
 import type { Wrapper } from '../core/handler.ts'
+import { isPromise } from '../core/handler.ts'
 import type { LineSink, LogLevel } from '../core/log.ts'
 import { consoleLines } from '../core/log.ts'
 import { jsonLine, jsonString, REDACTED, secretKeys } from '../core/redact.ts'
@@ -19,7 +20,7 @@ export interface AccessLogOptions {
   readonly query?: boolean | undefined
   /** Requests not to log. Health checks that `health` answered never are. (none) */
   readonly skip?: Test | undefined
-  /** More words that make a key secret, beside the built-in ones. (none) */
+  /** More names or words that make a key secret, beside the built-in ones, e.g. `['iban', 'customerId']`. (none) */
   readonly redact?: readonly string[] | undefined
 }
 
@@ -33,7 +34,7 @@ export interface AccessLogOptions {
  * Needs:   nothing; logs `requestId`, `clientIp` and `principal` where they are there.
  * Adds:    nothing.
  * Refuses: nothing.
- * Throws:  when made: TypeError if `headers` holds no token or `write` is no function.
+ * Throws:  when made: TypeError if `headers` holds no token, or `write` or `skip` is no function.
  * Fails:   a sink that throws is ignored; a request is never delayed.
  * Costs:   about 0.5 µs, and what the sink costs.
  * Source:  ASVS 5 16.2.1 to 16.2.5, 16.4.1; PITFALLS 10, 22.
@@ -44,8 +45,9 @@ export interface AccessLogOptions {
 export function accessLog(options: AccessLogOptions = {}): Wrapper {
   const { write = consoleLines, query = false, skip } = options
   if (typeof write !== 'function') throw new TypeError('accessLog: write must be a function')
+  if (skip !== undefined && typeof skip !== 'function') throw new TypeError('accessLog: skip must be a function')
   const secret = secretKeys()
-  const more = secretKeys(options.redact ?? [])
+  const more = secretKeys((options.redact ?? []).flatMap(wordsOf))
   const isSecret = (key: string): boolean => secret(key) || more(key)
   const headers = (options.headers ?? ['user-agent']).map((header) => {
     const name = fieldName(header)
@@ -78,10 +80,19 @@ export function accessLog(options: AccessLogOptions = {}): Wrapper {
     if (skip?.(request, context)) return next(request, context)
     const started = context.clock.monotonic()
     onEnd(context, (end) => {
-      if (context.attributes['health.check'] !== true) write(line(request, context, started, end))
+      if (context.attributes['health.check'] === true) return
+      const written: unknown = write(line(request, context, started, end))
+      // An async function passes for a sink; its rejection would end the process.
+      if (isPromise(written)) written.then(undefined, () => {})
     })
     return next(request, context)
   }
+}
+
+/** `customerId` as the words that keys are split into, and as one. */
+function wordsOf(name: string): string[] {
+  const words = name.replace(/([a-z\d])([A-Z])/g, '$1 $2').toLowerCase().split(/[^\p{L}\d]+/u)
+  return [words.join(' '), words.join('')]
 }
 
 function attribute(name: string, value: AttributeValue, secret: (key: string) => boolean): string {

@@ -59,7 +59,7 @@ export function bodyLimit(options: BodyLimitOptions = {}): Wrapper {
         : next(request, context)
     }
     if (unknownLength === 'refuse' && length === undefined) return refuseBy(context, 'body-limit', problem('length-required'))
-    if (unknownLength === 'stream') return next(counted(request, most), context)
+    if (unknownLength === 'stream') return next(counted(request, length ?? most), context)
     return readBody(request, context, most).then(
       () => next(request, context),
       (error: unknown) => {

@@ -52,7 +52,7 @@ const PLAIN_V4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
  */
 export function clientIp(options: ClientIpOptions = {}): Wrapper<HasClientIp> {
   const { hops, proxies } = options
-  const prefix = count(options.ipv6Prefix ?? 64, 'clientIp: ipv6Prefix', 32)
+  const prefix = count(options.ipv6Prefix ?? 64, 'clientIp: ipv6Prefix', 48)
   if (prefix > 128) throw new TypeError(`clientIp: ipv6Prefix must be at most 128, got ${prefix}`)
   const header = fieldName(options.header ?? 'x-forwarded-for')
   const trusting = hops !== undefined || proxies !== undefined

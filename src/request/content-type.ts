@@ -12,7 +12,8 @@ export interface ContentTypeOptions extends Rollout {
 }
 
 /**
- * Takes only bodies of these media types. Compares the type itself: lower case, without parameters.
+ * Takes only bodies of these media types. Compares the type itself: lower case, without parameters. A `charset` other than
+ * UTF-8 is another type, because all that reads bodies here decodes UTF-8.
  *
  * Needs:   nothing.
  * Adds:    nothing.
@@ -27,9 +28,9 @@ export interface ContentTypeOptions extends Rollout {
  * contentType({ allow: ['application/json'] })
  */
 export function contentType(options: ContentTypeOptions): Wrapper {
-  if (options.allow.length === 0) throw new TypeError('contentType: allow must not be empty')
-  const allowed = new Set(options.allow.map((type) => {
-    const bare = mediaType(type)
+  if (!Array.isArray(options.allow) || options.allow.length === 0) throw new TypeError('contentType: allow must be a list of media types')
+  const allowed = new Set(options.allow.map((type: string) => {
+    const bare = mediaType(String(type))
     if (bare === '') throw new TypeError(`contentType: allow holds '${type}', which is no media type`)
     return bare
   }))
@@ -43,8 +44,16 @@ export function contentType(options: ContentTypeOptions): Wrapper {
       if (!hasBody(request, context)) return ALLOW
       const encoding = request.headers.get('content-encoding')
       if (encoding !== null && encoding.toLowerCase() !== 'identity') return encoded
-      const type = mediaType(request.headers.get('content-type'))
-      return allowed.has(type) || (json && /^application\/.+\+json$/.test(type)) ? ALLOW : no
+      const declared = request.headers.get('content-type')
+      const type = mediaType(declared)
+      const known = allowed.has(type) || (json && /^application\/.+\+json$/.test(type))
+      return known && isUtf8(declared!) ? ALLOW : no
     },
   })
+}
+
+function isUtf8(contentType: string): boolean {
+  if (!contentType.includes(';')) return true
+  const charsets = [...contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/gi)]
+  return charsets.every((match) => /^(?:utf-?8|us-ascii)$/i.test(match[1]!))
 }

@@ -16,16 +16,19 @@ export function forwardedFor(nodes: string, protos: string | null): Hop[] {
   const schemes = listMembers(protos?.slice(-MOST) ?? '')
   return list.map((node, i) => {
     const fromRight = list.length - i
-    return { node, proto: (schemes.at(-fromRight) ?? schemes[0])?.toLowerCase() }
+    return { node, proto: (schemes.length === 1 ? schemes[0] : schemes.at(-fromRight))?.toLowerCase() }
   })
 }
 
-/** The hops of a `Forwarded` field. A part that does not parse gives a hop whose node no address matches. */
+/**
+ * The hops of a `Forwarded` field. A part that does not parse gives a hop whose node no address matches; a quote that is
+ * never closed swallows what our own proxies have added after it, so then nothing of the field is believed.
+ */
 export function forwarded(value: string): Hop[] {
   const hops: Hop[] = []
-  for (const element of split(tail(value), ',')) {
+  for (const element of split(tail(value), ',') ?? []) {
     const pairs = new Map<string, string>()
-    for (const pair of split(element, ';')) {
+    for (const pair of split(element, ';') ?? []) {
       const equals = pair.indexOf('=')
       if (equals > 0) pairs.set(pair.slice(0, equals).trim().toLowerCase(), unquote(pair.slice(equals + 1).trim()))
     }
@@ -40,8 +43,8 @@ function tail(value: string): string {
   return cut.slice(cut.indexOf(',') + 1)
 }
 
-/** Splits at a separator outside quoted strings (RFC 9110 §5.6.4). */
-function split(text: string, separator: string): string[] {
+/** Splits at a separator outside quoted strings (RFC 9110 §5.6.4); `undefined` if one is not closed. */
+function split(text: string, separator: string): string[] | undefined {
   const parts: string[] = []
   let start = 0
   let quoted = false
@@ -55,7 +58,7 @@ function split(text: string, separator: string): string[] {
     }
   }
   parts.push(text.slice(start))
-  return parts
+  return quoted ? undefined : parts
 }
 
 function unquote(text: string): string {

@@ -27,13 +27,13 @@ export interface HostsOptions extends Rollout {
  * hosts({ allow: ['api.example', 'localhost'] })
  */
 export function hosts(options: HostsOptions): Wrapper {
-  if (options.allow.length === 0) throw new TypeError('hosts: allow must not be empty')
+  if (!Array.isArray(options.allow) || options.allow.length === 0) throw new TypeError('hosts: allow must be a list of hosts')
   const exact = new Set<string>()
   const suffixes: string[] = []
   for (const host of options.allow) {
-    const bare = host.replace(/^\*\./, '')
+    const bare = String(host).replace(/^\*\./, '')
     const parsed = parse(bare)
-    if (parsed === undefined || /[/@?#*\s]/.test(bare)) throw new TypeError(`hosts: allow holds '${host}', which is no host`)
+    if (parsed === undefined) throw new TypeError(`hosts: allow holds '${host}', which is no host`)
     const name = parsed.port === '' ? parsed.name : `${parsed.name}:${parsed.port}`
     if (bare === host) exact.add(name)
     else suffixes.push(`.${name}`)
@@ -53,8 +53,9 @@ export function hosts(options: HostsOptions): Wrapper {
   })
 }
 
+// Labels only: two Host fields arrive joined by a comma, and `evil.test, api.example` must not end in `.example`.
 function parse(host: string): { name: string; port: string } | undefined {
-  const match = /^(\[[\da-fA-F:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(host)
+  const match = /^(\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.?)(?::(\d{1,5}))?$/i.exec(host)
   return match === null ? undefined : { name: match[1]!.toLowerCase().replace(/\.$/, ''), port: match[2] ?? '' }
 }
 

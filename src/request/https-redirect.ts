@@ -1,6 +1,7 @@
 import type { Context } from '../core/context.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
+import { warnOnce } from '../core/log.ts'
 import { problem } from '../core/problem.ts'
 import { isSecure } from '../core/request.ts'
 
@@ -17,7 +18,8 @@ export interface HttpsRedirectOptions {
  *
  * A redirect would hide from an API client that its token has just crossed the network in the clear: it must fail, loudly
  * (SEEDS 12.5). A browser opening a page (`Sec-Fetch-Mode: navigate`, or GET that accepts HTML) gets a 308, once: behind a
- * proxy tell `clientIp` about it, or every request looks like plain HTTP.
+ * proxy tell `clientIp` about it, or every request looks like plain HTTP, and those that say otherwise are refused, with a
+ * warning, because redirecting them would never end.
  *
  * Needs:   nothing; reads `secure` of `clientIp` where it is there, else the connection.
  * Adds:    nothing.
@@ -35,12 +37,23 @@ export function httpsRedirect(options: HttpsRedirectOptions): Wrapper {
   if (typeof host !== 'string' || !/^[a-z\d.-]+(?::\d{1,5})?$/i.test(host)) {
     throw new TypeError(`httpsRedirect: host must be a host such as 'www.example', got '${host}'`)
   }
+  if (except !== undefined && typeof except !== 'function') throw new TypeError('httpsRedirect: except must be a function')
   return (next) => (request, context) => {
-    if (isSecure(context) || except?.(request, context)) return next(request, context)
-    if (!isNavigation(request)) return refuseBy(context, 'https-redirect', problem('https-required'))
+    // Exactly true: an `async` test gives a promise, which is truthy, and would let everything pass.
+    if (isSecure(context) || except?.(request, context) === true) return next(request, context)
+    const looping = saysHttps(request)
+    if (looping) warnOnce(context, 'https-redirect-loop', LOOP)
+    if (looping || !isNavigation(request)) return refuseBy(context, 'https-redirect', problem('https-required'))
     const { pathname, search } = new URL(request.url)
     return new Response(null, { status: 308, headers: { location: `https://${host}${pathname}${search}` } })
   }
+}
+
+const LOOP = 'httpsRedirect: a proxy says that a request came over HTTPS, but clientIp was not told to trust it'
+
+/** A proxy whose word does not count says that it was HTTPS already: a redirect would come back here for ever. */
+function saysHttps({ headers }: Request): boolean {
+  return /^https$/i.test(headers.get('x-forwarded-proto') ?? '') || /proto="?https\b/i.test(headers.get('forwarded') ?? '')
 }
 
 function isNavigation(request: Request): boolean {

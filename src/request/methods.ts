@@ -25,7 +25,7 @@ export interface MethodsOptions extends Rollout {
  * methods({ allow: ['GET', 'POST', 'DELETE'] })
  */
 export function methods(options: MethodsOptions): Wrapper {
-  if (options.allow.length === 0) throw new TypeError('methods: allow must not be empty')
+  if (!Array.isArray(options.allow) || options.allow.length === 0) throw new TypeError('methods: allow must be a list of methods')
   for (const method of options.allow) {
     const usable = isToken(method) && !['TRACE', 'TRACK', 'CONNECT'].includes(method.toUpperCase())
     if (!usable) throw new TypeError(`methods: allow holds '${method}', which cannot be served`)

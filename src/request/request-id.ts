@@ -37,8 +37,11 @@ const SAFE = /^[A-Za-z0-9_-]{8,128}$/
 export function requestId(options: RequestIdOptions = {}): Wrapper<HasRequestId> {
   const { accept, generate = () => crypto.randomUUID() } = options
   const header = fieldName(options.header ?? 'x-request-id')
+  if (accept !== undefined && typeof accept !== 'function') throw new TypeError('requestId: accept must be a function')
+  if (typeof generate !== 'function') throw new TypeError('requestId: generate must be a function')
   return (next) => (request, context) => {
-    const inbound = accept?.(request, context) ? request.headers.get(header) : null
+    // Exactly true: an `async` test gives a promise, which is truthy, and would trust everybody.
+    const inbound = accept?.(request, context) === true ? request.headers.get(header) : null
     const id = inbound !== null && SAFE.test(inbound) ? inbound : generate(context)
     context.head.transient(header, id)
     return next(request, extend(context, { requestId: id }))

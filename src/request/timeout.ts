@@ -68,7 +68,7 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
           drop?.()
         }
         response.then(
-          (one) => settle(() => resolve(one), () => void one.body?.cancel().catch(() => {})),
+          (one: Response | undefined) => settle(() => resolve(one!), () => void one?.body?.cancel().catch(() => {})),
           (error: unknown) => settle(() => reject(error)),
         )
       })

@@ -19,5 +19,13 @@ export const byPrincipalOrClientIp: KeyOf<HasClientIp> = (context) => {
   return principal === undefined ? `ip:${context.clientNetwork}` : `id:${principal.id}`
 }
 
-/** All clients together, by method and path in its one normal form: protects the route, not the clients from each other. */
-export const byRoute: KeyOf<{}> = (_context, request) => `${request.method} ${pathOf(request)}`
+/**
+ * All clients together, by method and path in its one normal form: protects the route, not the clients from each other.
+ * HEAD counts as GET, and all methods of a client's own making count as one.
+ */
+export const byRoute: KeyOf<{}> = (_context, request) => {
+  const { method } = request
+  return `${method === 'HEAD' ? 'GET' : METHODS.has(method) ? method : 'other'} ${pathOf(request)}`
+}
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

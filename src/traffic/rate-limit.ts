@@ -1,9 +1,11 @@
 import { sfInteger, sfString } from '../core/fields.ts'
 import type { Context } from '../core/context.ts'
+import { extend } from '../core/context.ts'
 import type { Decision, Rollout } from '../core/guard.ts'
 import { ALLOW, guard, refusal } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { isPromise } from '../core/handler.ts'
+import { warnOnce } from '../core/log.ts'
 import { problem } from '../core/problem.ts'
 import type { Duration } from '../core/quantity.ts'
 import { count, milliseconds } from '../core/quantity.ts'
@@ -38,15 +40,17 @@ export interface RateLimitOptions<Needs> extends Rollout {
  *
  * Counts in a fixed window that starts with a key's first request. One step decides and counts; a refused request uses up
  * nothing. Every response tells the client where it stands (`RateLimit`, `RateLimit-Policy`), save redirects and 304.
+ * Mounted twice around one handler, it counts a request once.
  *
  * Needs:   what `key` and `cost` read: `byClientIp` needs `clientIp`, `byPrincipal` needs `principal`.
  * Adds:    nothing to the context.
  * Refuses: 429 `rate-limit-exceeded` with `Retry-After` (seconds, also `retryAfter` in the body); 400 `cost-exceeds-limit`
  *          for a cost that can never be met.
- * Throws:  when made: TypeError if `limit` is not a positive whole number, `window` not a duration, or `name` not visible
- *          ASCII. Per request: what `key` throws, and a TypeError if `cost` gives no positive whole number.
+ * Throws:  when made: TypeError if `limit` is not a positive whole number, `window` not a duration, `name` not visible
+ *          ASCII, or a constant `cost` above `limit`. Per request: what `key` and `cost` throw, and a TypeError if `key`
+ *          gives neither text nor `undefined`, or `cost` no positive whole number.
  * Fails:   as `onOutage` says when the store cannot answer: never as a 429, never with `RateLimit` fields.
- * Costs:   in memory about 0.2 µs and 20 bytes a key, at most the store's `maxKeys`.
+ * Costs:   in memory about 0.2 µs and 24 bytes a key, at most the store's `maxKeys`.
  * Source:  RFC 6585 §4; RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-10; PITFALLS 4, 6, 7.
  *
  * @example
@@ -55,7 +59,8 @@ export interface RateLimitOptions<Needs> extends Rollout {
 export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, Needs> {
   const { key, cost = 1, store = memoryStore(), onOutage = 'allow', legacyHeaders = false, detail, mode } = options
   if (typeof key !== 'function') throw new TypeError('rateLimit: key must be a function such as byClientIp')
-  if (typeof cost === 'number') count(cost, 'rateLimit: cost')
+  if (typeof cost !== 'function') count(cost, 'rateLimit: cost')
+  if (typeof store?.consume !== 'function') throw new TypeError('rateLimit: store must be a Store such as memoryStore()')
   if (onOutage !== 'allow' && onOutage !== 'refuse') throw new TypeError(`rateLimit: onOutage must be 'allow' or 'refuse'`)
   const limit: Limit = {
     name: options.name ?? 'default',
@@ -63,11 +68,13 @@ export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, 
     window: milliseconds(options.window, 'rateLimit: window'),
   }
   if (limit.quota > 0xffff_ffff) throw new TypeError('rateLimit: limit must be below 2 to the 32')
-  const name = sfString(limit.name)
+  if (typeof cost === 'number' && cost > limit.quota) throw new TypeError('rateLimit: cost must not be above limit')
+  const name = fieldText(limit.name)
   const policy = `${name};q=${limit.quota};w=${sfInteger(limit.window / 1_000)}`
   const tooCostly = refusal(problem('cost-exceeds-limit'))
 
   const decided = (standing: Standing, context: Context): Decision => {
+    if (!isStanding(standing)) return OUTAGE
     const { allowed, remaining, resetIn } = standing
     const seconds = Math.max(1, Math.ceil(resetIn / 1_000))
     if (mode !== 'report') {
@@ -94,8 +101,10 @@ export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, 
     share: options.share,
     onDegraded: onOutage,
     decide(request, context) {
+      if (isCounted(limit, context)) return ALLOW
       const partition = key(context, request)
       if (partition === undefined) return ALLOW
+      if (typeof partition !== 'string') throw new TypeError('rateLimit: key must give text, or undefined')
       const units = typeof cost === 'number' ? cost : count(cost(request, context), 'rateLimit: cost')
       if (units > limit.quota) return tooCostly
       try {
@@ -111,3 +120,35 @@ export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, 
 }
 
 const OUTAGE: Decision = { outcome: 'degraded', reason: 'the store cannot answer' }
+
+/** A store may be a client of something that answers nonsense: that is no answer. */
+function isStanding(standing: Standing | undefined): boolean {
+  return typeof standing?.allowed === 'boolean' && standing.remaining >= 0 && Number.isFinite(standing.resetIn)
+}
+
+function fieldText(name: string): string {
+  if (typeof name === 'string' && /^[\x20-\x7e]+$/.test(name)) return sfString(name)
+  throw new TypeError('rateLimit: name must be visible ASCII')
+}
+
+const COUNTED = Symbol('the limits that have counted this request')
+
+interface Counted {
+  readonly [COUNTED]?: Limit[]
+}
+
+/** Has this limit counted this request before: is it mounted twice? Warns where another has its name. */
+function isCounted(limit: Limit, context: Context & Counted): boolean {
+  const before = context[COUNTED]
+  if (before === undefined) {
+    extend(context, { [COUNTED]: [limit] })
+    return false
+  }
+  if (before.includes(limit)) return true
+  if (before.some((one) => one.name === limit.name)) {
+    const message = `rateLimit: two limits of one request are named '${limit.name}'; give each a name of its own`
+    warnOnce(context, `rate-limit-name:${limit.name}`, message)
+  }
+  before.push(limit)
+  return false
+}
