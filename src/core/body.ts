@@ -11,7 +11,7 @@ import type { ProblemCode } from './problem.ts'
 
 /** Throws one of our problems from within a stream or a reader; the error boundary sends it. */
 export function fail(code: ProblemCode): never {
-  throw new Problem(PROBLEMS[code][0], code, { detail: PROBLEMS[code][1] })
+  throw new Problem(PROBLEMS[code], code)
 }
 
 /** The number in a Content-Length: `undefined` where there is none, `NaN` where it is not plain decimal (RFC 9110 §8.6). */
@@ -66,7 +66,7 @@ async function read(request: Request, context: Context, most: number): Promise<B
       : await gather(request.body, most)
   } catch (error) {
     if (error instanceof Problem) throw error
-    throw new Problem(400, 'body-unreadable', { detail: PROBLEMS['body-unreadable'][1], cause: error })
+    throw new Problem(400, 'body-unreadable', { cause: error })
   }
   if (declared !== undefined && whole.byteLength !== declared) fail('body-length-mismatch')
   return whole

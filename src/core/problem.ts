@@ -3,7 +3,7 @@
  *
  * `type` is the IANA-registered problem type where one exists, else `about:blank`, and then `title` is the status phrase
  * (RFC 9457 §4.2.1). Our `code` member tells conditions apart; it names the condition, not the wrapper. Codes are API:
- * adding one is minor, changing one is major. `detail` is our own sentence: never a stack, a cause or a value that came in.
+ * adding one is minor, changing one is major. `detail` is said by the wrapper, or is the code as a sentence: never a stack, a cause or a value that came in.
  */
 import type { Context } from './context.ts'
 import type { HasRequestId } from './facts.ts'
@@ -14,7 +14,6 @@ export type ProblemCode =
   | 'content-length-invalid'
   | 'body-length-mismatch'
   | 'body-unreadable'
-  | 'body-not-allowed'
   | 'body-malformed'
   | 'encoding-invalid'
   | 'input-too-complex'
@@ -39,36 +38,35 @@ export type ProblemCode =
   | 'not-ready'
   | 'deadline-exceeded'
 
-/** Every code of ours: the status it has unless said otherwise, and its sentence. */
-export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, detail: string]>> = {
-  'bad-request': [400, 'The request could not be understood.'],
-  'content-length-invalid': [400, 'Content-Length is not a plain decimal number.'],
-  'body-length-mismatch': [400, 'The body is not as long as Content-Length says.'],
-  'body-unreadable': [400, 'The body broke off or could not be read.'],
-  'body-not-allowed': [400, 'This method takes no body.'],
-  'body-malformed': [400, 'The body is not well-formed.'],
-  'encoding-invalid': [400, 'The body is not valid UTF-8.'],
-  'input-too-complex': [400, 'The input is nested too deeply or has too many parts.'],
-  'input-invalid': [400, 'The input does not have the required form.'],
-  'cost-exceeds-limit': [400, 'This request asks for more than the limit can ever allow.'],
-  'unauthenticated': [401, 'This needs valid credentials.'],
-  'forbidden': [403, 'This is not allowed.'],
-  'address-not-allowed': [403, 'This address is not allowed.'],
-  'origin-not-allowed': [403, 'A request from this origin is not allowed.'],
-  'https-required': [403, 'This is served over HTTPS only.'],
-  'not-found': [404, 'There is nothing here.'],
-  'method-not-allowed': [405, 'This method is not allowed here.'],
-  'length-required': [411, 'This needs a Content-Length.'],
-  'body-too-large': [413, 'The body is too large.'],
-  'content-type-unsupported': [415, 'This media type is not supported here.'],
-  'content-encoding-unsupported': [415, 'This content encoding is not supported here.'],
-  'host-not-allowed': [421, 'This host is not served here.'],
-  'rate-limit-exceeded': [429, 'Too many requests. Please try again later.'],
-  'headers-too-large': [431, 'The header fields are too many or too large.'],
-  'internal-error': [500, 'Something went wrong on our side.'],
-  'guard-unavailable': [503, 'This could not be checked just now. Please try again later.'],
-  'not-ready': [503, 'The service is not ready.'],
-  'deadline-exceeded': [504, 'The answer took too long.'],
+/** Every code of ours, and the status it has unless said otherwise. */
+export const PROBLEMS: Readonly<Record<ProblemCode, number>> = {
+  'bad-request': 400,
+  'content-length-invalid': 400,
+  'body-length-mismatch': 400,
+  'body-unreadable': 400,
+  'body-malformed': 400,
+  'encoding-invalid': 400,
+  'input-too-complex': 400,
+  'input-invalid': 400,
+  'cost-exceeds-limit': 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  'address-not-allowed': 403,
+  'origin-not-allowed': 403,
+  'https-required': 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'length-required': 411,
+  'body-too-large': 413,
+  'content-type-unsupported': 415,
+  'content-encoding-unsupported': 415,
+  'host-not-allowed': 421,
+  'rate-limit-exceeded': 429,
+  'headers-too-large': 431,
+  'internal-error': 500,
+  'guard-unavailable': 503,
+  'not-ready': 503,
+  'deadline-exceeded': 504,
 }
 
 /** A problem as data: what a guard refuses with. */
@@ -79,7 +77,7 @@ export interface ProblemInit {
   readonly code: ProblemCode | (string & {})
   /** Default: the status phrase. */
   readonly title?: string | undefined
-  /** One sentence for the client. */
+  /** One sentence for the client. (the code as a sentence) */
   readonly detail?: string | undefined
   /** A URI that identifies the problem type. (`'about:blank'`) */
   readonly type?: string | undefined
@@ -91,8 +89,12 @@ export interface ProblemInit {
 
 /** Makes one of our problems from its code. `more` overrides. */
 export function problem(code: ProblemCode, more?: Partial<Omit<ProblemInit, 'code'>>): ProblemInit {
-  const [status, detail] = PROBLEMS[code]
-  return more === undefined ? { status, code, detail } : { status, code, detail, ...more }
+  return { status: PROBLEMS[code], code, ...more }
+}
+
+/** What a code says as a sentence, where nothing better is said: `body-too-large` is "Body too large." */
+function sentence(code: string): string {
+  return `${code[0]?.toUpperCase() ?? ''}${code.slice(1).replaceAll('-', ' ')}.`
 }
 
 /** What {@link Problem} takes beside status and code. */
@@ -142,7 +144,7 @@ export const problemDetails: ProblemFormat = (problem, context) => {
       type: problem.type ?? 'about:blank',
       title: problem.title ?? statusPhrase(problem.status),
       status: problem.status,
-      detail: problem.detail,
+      detail: problem.detail ?? sentence(problem.code),
       // RFC 9457 §3.1.5: a URI; a UUID has a scheme of its own (RFC 9562 §4).
       instance: id === undefined ? undefined : UUID.test(id) ? `urn:uuid:${id}` : `#${encodeURIComponent(id)}`,
       code: problem.code,
@@ -164,7 +166,7 @@ export const legacyEnvelope: ProblemFormat = (problem, context) => {
       ...members,
       success: false,
       error: name,
-      message: problem.code === 'input-invalid' ? 'Validation failed. Please check your input.' : problem.detail ?? name,
+      message: problem.code === 'input-invalid' ? 'Validation failed. Please check your input.' : problem.detail ?? sentence(problem.code),
       statusCode: problem.status,
       timestamp: new Date(context.clock.now()).toISOString(),
       requestId: (context as Partial<HasRequestId>).requestId,

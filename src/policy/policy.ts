@@ -11,7 +11,7 @@ import type { HasClientIp, HasRequestId } from '../core/facts.ts'
 import type { AnyWrapper, Wrapper } from '../core/handler.ts'
 import { warnOnce } from '../core/log.ts'
 import { bodyLimit } from '../request/body-limit.ts'
-import { clientIp } from '../request/client-ip.ts'
+import { byPeer } from '../request/client-ip.ts'
 import { requestId } from '../request/request-id.ts'
 import { securityHeaders } from '../browser/security-headers.ts'
 
@@ -124,7 +124,7 @@ export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {
   }
   const defaults: Policy = {
     requestId: requestId(),
-    clientIp: clientIp(),
+    clientIp: byPeer(),
     securityHeaders: securityHeaders(),
     errors: errors(),
     bodyLimit: bodyLimit(),

@@ -61,22 +61,11 @@ export function clientIp(options: ClientIpOptions = {}): Wrapper<HasClientIp> {
   if (hops !== undefined) count(hops, 'clientIp: hops')
   const trusted = proxies && addressSet(proxies, 'clientIp: proxies')
 
-  const facts = (address: Address | undefined, secure: boolean): HasClientIp =>
-    address === undefined
-      ? { clientIp: UNIDENTIFIED, clientNetwork: UNIDENTIFIED, secure }
-      : { clientIp: formatAddress(address), clientNetwork: networkOf(address, prefix), secure }
+  if (!trusting) return byPeer(prefix)
 
-  const fromPeer = (context: Context): HasClientIp => {
-    const { address, encrypted } = context.connection
-    if (address !== undefined && PLAIN_V4.test(address)) return { clientIp: address, clientNetwork: address, secure: encrypted }
-    const parsed = address === undefined ? undefined : parseAddress(address)
-    if (parsed === undefined) warnOnce(context, 'client-unidentified', 'the runtime gives no client address: all such clients share one limit')
-    return facts(parsed, encrypted)
-  }
-
-  const fromHeader = (request: Request, context: Context): HasClientIp => {
+  const find = (request: Request, context: Context): HasClientIp => {
     const value = request.headers.get(header)
-    if (value === null) return fromPeer(context)
+    if (value === null) return peerFacts(context, prefix)
     const chain = header === 'forwarded'
       ? forwarded(value)
       : forwardedFor(value, request.headers.get('x-forwarded-proto'))
@@ -85,15 +74,33 @@ export function clientIp(options: ClientIpOptions = {}): Wrapper<HasClientIp> {
     const address = hop && parseAddressAndPort(hop.node)
     if (hop === undefined || address === undefined) {
       suspect(context, 'forwarded-chain-unusable')
-      return fromPeer(context)
+      return peerFacts(context, prefix)
     }
     if (at > 0) suspect(context, 'forwarded-address-claimed')
     context.attributes['client.address_source'] = header
-    return facts(address, hop.proto === undefined ? context.connection.encrypted : hop.proto === 'https')
+    return factsOf(address, prefix, hop.proto === undefined ? context.connection.encrypted : hop.proto === 'https')
   }
 
-  const find = trusting ? fromHeader : (_request: Request, context: Context): HasClientIp => fromPeer(context)
   return (next) => (request, context) => next(request, extend(context, find(request, context)))
+}
+
+/** {@link clientIp} without options, and without the code that reads forwarding headers: the default of `policy`. */
+export function byPeer(prefix = 64): Wrapper<HasClientIp> {
+  return (next) => (request, context) => next(request, extend(context, peerFacts(context, prefix)))
+}
+
+function peerFacts(context: Context, prefix: number): HasClientIp {
+  const { address, encrypted } = context.connection
+  if (address !== undefined && PLAIN_V4.test(address)) return { clientIp: address, clientNetwork: address, secure: encrypted }
+  const parsed = address === undefined ? undefined : parseAddress(address)
+  if (parsed === undefined) warnOnce(context, 'client-unidentified', 'the runtime gives no client address: all such clients share one limit')
+  return factsOf(parsed, prefix, encrypted)
+}
+
+function factsOf(address: Address | undefined, prefix: number, secure: boolean): HasClientIp {
+  return address === undefined
+    ? { clientIp: UNIDENTIFIED, clientNetwork: UNIDENTIFIED, secure }
+    : { clientIp: formatAddress(address), clientNetwork: networkOf(address, prefix), secure }
 }
 
 /** The place of the client in a chain: the rightmost node that is no proxy of ours, if the peer itself is one. */

@@ -57,7 +57,7 @@ export interface RateLimitOptions<Needs> extends Rollout {
  * rateLimit({ key: byClientIp, limit: 100, window: '15m' })
  */
 export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, Needs> {
-  const { key, cost = 1, store = memoryStore(), onOutage = 'allow', legacyHeaders = false, detail, mode } = options
+  const { key, cost = 1, store = memoryStore(), onOutage = 'allow', legacyHeaders = false, detail = 'Too many requests. Please try again later.', mode } = options
   if (typeof key !== 'function') throw new TypeError('rateLimit: key must be a function such as byClientIp')
   if (typeof cost !== 'function') count(cost, 'rateLimit: cost')
   if (typeof store?.consume !== 'function') throw new TypeError('rateLimit: store must be a Store such as memoryStore()')
@@ -87,7 +87,7 @@ export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, 
       }
     }
     return allowed ? ALLOW : refusal(problem('rate-limit-exceeded', {
-      ...(detail === undefined ? {} : { detail }),
+      detail,
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
       title: 'Too Many Requests',
       headers: { 'retry-after': String(seconds) },
