@@ -27,6 +27,7 @@ export { signalOf, timeout, type TimeoutOptions } from './request/timeout.ts'
 export { securityHeaders, type SecurityHeadersOptions, type StrictTransportSecurity } from './browser/security-headers.ts'
 export { API_CSP, type ContentSecurityPolicy, csp, type CspDirectives, WEBSITE_CSP } from './browser/content-security-policy.ts'
 export { NO_HARDWARE, permissions, type PermissionsPolicy } from './browser/permissions-policy.ts'
+export { endpoints } from './browser/reporting-endpoints.ts'
 export { cors, type CorsOptions } from './browser/cors.ts'
 export { csrf, type CsrfOptions } from './browser/csrf.ts'
 

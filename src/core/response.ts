@@ -30,20 +30,36 @@ function checked(response: Response, request: Request, context: Context): Respon
 
 /**
  * Writes the announced head on a response. Leaves 101 and WebSocket responses untouched (they cannot be rebuilt), copies
- * a response only when its headers are immutable (a redirect, something fetched), and keeps every `Set-Cookie`.
+ * a response only where it must (see {@link isBare}; immutable headers of a redirect or something fetched), and keeps every
+ * `Set-Cookie`.
  */
-export function writeHead(response: Response, { head }: Context): Response {
+export function writeHead(response: Response, context: Context): Response {
   const { status } = response
+  const { head } = context
   if (status === 101 || (response as { webSocket?: unknown }).webSocket) return response
   try {
-    head.applyTo(response.headers, status)
-    return response
+    if (!isBare(response, context)) {
+      head.applyTo(response.headers, status)
+      return response
+    }
   } catch {
-    // Immutable: the first write throws, so nothing is half written. `response` as init keeps Workers' cf and encoding.
-    const copy = new Response(response.body, response)
-    head.applyTo(copy.headers, status)
-    return copy
+    // Immutable: the first write throws, so nothing is half written.
   }
+  // `response` as init keeps Workers' cf and encoding.
+  const copy = new Response(response.body, response)
+  head.applyTo(copy.headers, status)
+  return copy
+}
+
+/**
+ * Without a body? Then it may be one object for many requests (`const NO_CONTENT = new Response(null, { status: 204 })`), and
+ * what is written on it for one, a cookie, say, would be sent to the next. With a body it can be sent but once.
+ */
+function isBare(response: Response, { platform }: Context): boolean {
+  const { status } = response
+  if (status === 204 || status === 205 || status === 304) return true
+  // A string has its type from the start and need not be looked at; but on Bun, where looking at it would change it.
+  return platform.name !== 'bun' && !response.headers.has('content-type') && response.body === null
 }
 
 /**

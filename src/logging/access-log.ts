@@ -9,6 +9,7 @@ import { consoleLines } from '../core/log.ts'
 import { jsonLine, jsonString, REDACTED, secretKeys } from '../core/redact.ts'
 import { rawPath } from '../core/request.ts'
 import type { Test } from '../core/when.ts'
+import { exemption } from '../core/when.ts'
 
 /** Options of {@link accessLog}. */
 export interface AccessLogOptions {
@@ -43,9 +44,10 @@ export interface AccessLogOptions {
  * accessLog({ write: fileLines('access.log'), skip: onPath('/static/*') })
  */
 export function accessLog(options: AccessLogOptions = {}): Wrapper {
-  const { write = consoleLines, query = false, skip } = options
+  const { write = consoleLines, query = false } = options
   if (typeof write !== 'function') throw new TypeError('accessLog: write must be a function')
-  if (skip !== undefined && typeof skip !== 'function') throw new TypeError('accessLog: skip must be a function')
+  if (options.skip !== undefined && typeof options.skip !== 'function') throw new TypeError('accessLog: skip must be a function')
+  const skip = options.skip && exemption(options.skip)
   const secret = secretKeys()
   const more = secretKeys((options.redact ?? []).flatMap(wordsOf))
   const isSecret = (key: string): boolean => secret(key) || more(key)
