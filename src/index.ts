@@ -24,8 +24,18 @@ export { contentType, type ContentTypeOptions } from './request/content-type.ts'
 export { signalOf, timeout, type TimeoutOptions } from './request/timeout.ts'
 
 // What browsers are told
-export { securityHeaders, type SecurityHeadersOptions, type StrictTransportSecurity } from './browser/security-headers.ts'
-export { API_CSP, type ContentSecurityPolicy, csp, type CspDirectives, WEBSITE_CSP } from './browser/content-security-policy.ts'
+export {
+  securityHeaders,
+  type SecurityHeadersOptions,
+  type StrictTransportSecurity,
+} from './browser/security-headers.ts'
+export {
+  API_CSP,
+  type ContentSecurityPolicy,
+  csp,
+  type CspDirectives,
+  WEBSITE_CSP,
+} from './browser/content-security-policy.ts'
 export { NO_HARDWARE, permissions, type PermissionsPolicy } from './browser/permissions-policy.ts'
 export { endpoints } from './browser/reporting-endpoints.ts'
 export { cors, type CorsOptions } from './browser/cors.ts'
@@ -52,8 +62,16 @@ export { jsonLine, redact, REDACTED, SECRET_WORDS, secretKeys, type SecretTest }
 // Errors
 export { errors, type ErrorsOptions } from './core/errors.ts'
 export {
-  legacyEnvelope, Problem, problem, type ProblemCode, problemDetails, type ProblemFormat, type ProblemInit,
-  type ProblemOptions, PROBLEMS, refuse,
+  legacyEnvelope,
+  Problem,
+  problem,
+  type ProblemCode,
+  problemDetails,
+  type ProblemFormat,
+  type ProblemInit,
+  type ProblemOptions,
+  PROBLEMS,
+  refuse,
 } from './core/problem.ts'
 
 // Your own wrappers and guards
@@ -61,11 +79,29 @@ export { compose } from './core/compose.ts'
 export type { After, AnyWrapper, Declares, Handler, MaybePromise, Wrap, Wrapper } from './core/handler.ts'
 export { type Test, unless, when } from './core/when.ts'
 export {
-  ALLOW, type Allow, type Decision, type Degraded, guard, type GuardSpec, type Mode, type Refuse, refusal, type Rollout,
+  ALLOW,
+  type Allow,
+  type Decision,
+  type Degraded,
+  guard,
+  type GuardSpec,
+  type Mode,
+  refusal,
+  type Refuse,
+  type Rollout,
 } from './core/guard.ts'
 export {
-  type Attributes, type AttributeValue, type Connection, type Context, type ContextInit, createContext, type End,
-  type EndListener, extend, onEnd, type Platform,
+  type Attributes,
+  type AttributeValue,
+  type Connection,
+  type Context,
+  type ContextInit,
+  createContext,
+  type End,
+  type EndListener,
+  extend,
+  onEnd,
+  type Platform,
 } from './core/context.ts'
 export type { HasClientIp, HasInput, HasNonce, HasPrincipal, HasRequestId, HasSignal } from './core/facts.ts'
 export { HeadBlock, ResponseHead } from './core/head.ts'
@@ -74,7 +110,7 @@ export { type Clock, systemClock } from './core/clock.ts'
 export type { Duration, Size } from './core/quantity.ts'
 
 // Tools they need
-export { type Bytes, readBody, rebuild, tap, type BodyEnd } from './core/body.ts'
+export { type BodyEnd, type Bytes, readBody, rebuild, tap } from './core/body.ts'
 export { isSecure, onPath, pathOf, rawPath } from './core/request.ts'
-export { type Address, addressSet, type AddressSet, formatAddress, networkOf, parseAddress } from './core/ip.ts'
+export { type Address, type AddressSet, addressSet, formatAddress, networkOf, parseAddress } from './core/ip.ts'
 export { sfInteger, sfString } from './core/fields.ts'

@@ -47,7 +47,10 @@ export const WEBSITE_CSP: ContentSecurityPolicy<false> = {
  */
 export function csp(directives: CspDirectives, options: { readonly nonce: true }): ContentSecurityPolicy<true>
 export function csp(directives: CspDirectives, options?: { readonly nonce?: false }): ContentSecurityPolicy<false>
-export function csp(directives: CspDirectives, { nonce = false }: { readonly nonce?: boolean } = {}): ContentSecurityPolicy {
+export function csp(
+  directives: CspDirectives,
+  { nonce = false }: { readonly nonce?: boolean } = {},
+): ContentSecurityPolicy {
   // Checked with a nonce that no request has, then cut where it stands.
   const value = cspValue(nonce ? withNonce(directives, NONCE) : directives)
   return { nonce, parts: nonce ? value.split(NONCE) : [value], risks: cspRisks(directives) }
@@ -56,12 +59,36 @@ export function csp(directives: CspDirectives, { nonce = false }: { readonly non
 const NONCE = "'nonce-0'"
 
 const NAMES = new Set([
-  'default-src', 'script-src', 'script-src-elem', 'script-src-attr', 'style-src', 'style-src-elem', 'style-src-attr',
-  'img-src', 'font-src', 'connect-src', 'media-src', 'object-src', 'frame-src', 'child-src', 'worker-src', 'manifest-src',
-  'fenced-frame-src', 'base-uri', 'form-action', 'frame-ancestors', 'sandbox', 'report-uri', 'report-to',
-  'require-trusted-types-for', 'trusted-types', 'upgrade-insecure-requests', 'webrtc',
+  'default-src',
+  'script-src',
+  'script-src-elem',
+  'script-src-attr',
+  'style-src',
+  'style-src-elem',
+  'style-src-attr',
+  'img-src',
+  'font-src',
+  'connect-src',
+  'media-src',
+  'object-src',
+  'frame-src',
+  'child-src',
+  'worker-src',
+  'manifest-src',
+  'fenced-frame-src',
+  'base-uri',
+  'form-action',
+  'frame-ancestors',
+  'sandbox',
+  'report-uri',
+  'report-to',
+  'require-trusted-types-for',
+  'trusted-types',
+  'upgrade-insecure-requests',
+  'webrtc',
 ])
-const KEYWORD = /^(?:self|none|unsafe-[a-z-]+|strict-dynamic|report-sample|wasm-unsafe-eval|inline-speculation-rules|script|nonce-.*|sha(?:256|384|512)-.*|allow|block)$/i
+const KEYWORD =
+  /^(?:self|none|unsafe-[a-z-]+|strict-dynamic|report-sample|wasm-unsafe-eval|inline-speculation-rules|script|nonce-.*|sha(?:256|384|512)-.*|allow|block)$/i
 // These take words without quotes, which elsewhere are keywords that lost theirs.
 const PLAIN_WORDS = new Set(['sandbox', 'report-to', 'trusted-types'])
 
@@ -71,7 +98,9 @@ function cspValue(directives: CspDirectives): string {
     if (!NAMES.has(name)) throw new TypeError(`contentSecurityPolicy: ${show(name)} is not a directive`)
     if (sources === true) parts.push(name)
     else {
-      if (!Array.isArray(sources)) throw new TypeError(`contentSecurityPolicy: ${name} must be a list of sources or true`)
+      if (!Array.isArray(sources)) {
+        throw new TypeError(`contentSecurityPolicy: ${name} must be a list of sources or true`)
+      }
       for (const source of sources) checkSource(name, source)
       if (sources.length > 1 && sources.includes("'none'")) {
         throw new TypeError(`contentSecurityPolicy: ${name} has 'none' beside other sources, which cancels it`)
@@ -86,7 +115,9 @@ function cspValue(directives: CspDirectives): string {
 function checkSource(directive: string, source: unknown): void {
   // A separator or a line break in a source would let it write directives of its own.
   if (typeof source !== 'string' || !/^[\x21-\x2b\x2d-\x3a\x3c-\x7e]+$/.test(source)) {
-    throw new TypeError(`contentSecurityPolicy: ${directive} has a source with a space, comma, semicolon or control character`)
+    throw new TypeError(
+      `contentSecurityPolicy: ${directive} has a source with a space, comma, semicolon or control character`,
+    )
   }
   if (!PLAIN_WORDS.has(directive) && KEYWORD.test(source)) {
     throw new TypeError(`contentSecurityPolicy: ${directive} has ${source} without quotes; write "'${source}'"`)

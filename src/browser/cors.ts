@@ -46,9 +46,14 @@ export function cors(options: CorsOptions): Wrapper {
   if (any && credentials) throw new TypeError(`cors: credentials cannot be used with origins '*'; list the origins`)
   const methods = tokens(options.methods ?? ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], 'methods')
   const headers = tokens(options.allowHeaders ?? ['Content-Type', 'Authorization', 'X-Request-Id'], 'allowHeaders')
-  const exposed = tokens(options.exposeHeaders ?? ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id'], 'exposeHeaders')
+  const exposed = tokens(
+    options.exposeHeaders ?? ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id'],
+    'exposeHeaders',
+  )
   if (credentials && `${methods}, ${headers}, ${exposed}`.split(', ').includes('*')) {
-    throw new TypeError(`cors: with credentials, '*' in methods, allowHeaders or exposeHeaders is no wildcard; list the names`)
+    throw new TypeError(
+      `cors: with credentials, '*' in methods, allowHeaders or exposeHeaders is no wildcard; list the names`,
+    )
   }
   const seconds = Math.floor(milliseconds(options.maxAge ?? '10m', 'cors: maxAge') / 1_000)
 
@@ -70,7 +75,9 @@ export function cors(options: CorsOptions): Wrapper {
   const everyone = any ? granted('*') : undefined
   const listed = new Map(Array.isArray(origins) ? origins.map((one: string) => [checked(one), granted(one)]) : [])
   const test = typeof origins === 'function' ? origins : undefined
-  if (!any && test === undefined && !Array.isArray(origins)) throw new TypeError(`cors: origins must be a list, '*' or a function`)
+  if (!any && test === undefined && !Array.isArray(origins)) {
+    throw new TypeError(`cors: origins must be a list, '*' or a function`)
+  }
 
   const grantFor = (origin: string | null, request: Request, context: Context): Grant | undefined => {
     if (any || origin === null) return everyone
@@ -84,7 +91,8 @@ export function cors(options: CorsOptions): Wrapper {
   const wrapper: Wrapper = (next) => (request, context) => {
     const origin = request.headers.get('origin')
     const grant = grantFor(origin, request, context)
-    const preflight = request.method === 'OPTIONS' && origin !== null && request.headers.has('access-control-request-method')
+    const preflight = request.method === 'OPTIONS' && origin !== null &&
+      request.headers.has('access-control-request-method')
     context.head.announce(grant === undefined ? denied : preflight ? grant.preflight : grant.actual)
     if (!preflight) return next(request, context)
     context.head.append('vary', 'Access-Control-Request-Method, Access-Control-Request-Headers')
@@ -103,7 +111,8 @@ const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/(?:[a-z\d._-]+|\[[\da-f:.]+\])(?::\d{1,5})
 
 function checked(origin: string): string {
   // As browsers send it: `https://app.example:443` would never match.
-  const serialised = ORIGIN.test(origin) && (!/^https?:/.test(origin) || (URL.canParse(origin) && new URL(origin).origin === origin))
+  const serialised = ORIGIN.test(origin) &&
+    (!/^https?:/.test(origin) || (URL.canParse(origin) && new URL(origin).origin === origin))
   if (!serialised) throw new TypeError(`cors: origins must hold origins such as 'https://app.example', got '${origin}'`)
   return origin
 }

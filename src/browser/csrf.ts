@@ -30,7 +30,9 @@ export interface CsrfOptions extends Rollout {
 export function csrf(options: CsrfOptions = {}): Wrapper {
   const trusted = new Set(options.origins ?? [])
   for (const origin of trusted) {
-    if (parse(origin)?.origin !== origin) throw new TypeError(`csrf: origins must hold origins such as 'https://app.example', got '${origin}'`)
+    if (parse(origin)?.origin !== origin) {
+      throw new TypeError(`csrf: origins must hold origins such as 'https://app.example', got '${origin}'`)
+    }
   }
   const no = refusal(problem('origin-not-allowed'))
   return guard({

@@ -11,7 +11,9 @@ import { show } from '../core/quantity.ts'
  */
 export function endpoints(named: Readonly<Record<string, string>>): string {
   const members = Object.entries(named).map(([name, url]) => {
-    if (!/^[a-z*][a-z\d_.*-]*$/.test(name)) throw new TypeError(`reportingEndpoints: ${show(name)} must be a lower-case key`)
+    if (!/^[a-z*][a-z\d_.*-]*$/.test(name)) {
+      throw new TypeError(`reportingEndpoints: ${show(name)} must be a lower-case key`)
+    }
     if (!/^(?:https:\/\/|\/(?!\/))/.test(url)) {
       throw new TypeError(`reportingEndpoints: ${name} must be an HTTPS URL or a path, got ${show(url)}`)
     }

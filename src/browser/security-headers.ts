@@ -34,9 +34,20 @@ export interface SecurityHeadersOptions {
   /** Made by `permissions({…})`. (`NO_HARDWARE`: no camera, microphone, location, payment, USB or motion sensors) */
   readonly permissionsPolicy?: string | false | undefined
   /** (`'strict-origin-when-cross-origin'`) */
-  readonly referrerPolicy?: 'no-referrer' | 'same-origin' | 'strict-origin' | 'strict-origin-when-cross-origin' | false | undefined
+  readonly referrerPolicy?:
+    | 'no-referrer'
+    | 'same-origin'
+    | 'strict-origin'
+    | 'strict-origin-when-cross-origin'
+    | false
+    | undefined
   /** (`'same-origin'`) */
-  readonly crossOriginOpenerPolicy?: 'same-origin' | 'same-origin-allow-popups' | 'noopener-allow-popups' | false | undefined
+  readonly crossOriginOpenerPolicy?:
+    | 'same-origin'
+    | 'same-origin-allow-popups'
+    | 'noopener-allow-popups'
+    | false
+    | undefined
   /** Needs every cross-origin resource to opt in. (off) */
   readonly crossOriginEmbedderPolicy?: 'require-corp' | 'credentialless' | false | undefined
   /** (`'same-origin'`) */
@@ -93,10 +104,15 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Wrapper<H
   if (trial) policies.push(['content-security-policy-report-only', trial])
   const hsts = hstsValue(options.strictTransportSecurity ?? {})
   const remove = (options.remove ?? []).map(removable)
-  const risks = [...(main ? main.risks : []), ...(hsts?.includes('preload') ? ['strictTransportSecurity: dangerouslyPreload'] : [])]
+  const risks = [
+    ...(main ? main.risks : []),
+    ...(hsts?.includes('preload') ? ['strictTransportSecurity: dangerouslyPreload'] : []),
+  ]
   const nonced = policies.filter(([, policy]) => policy.nonce)
   const fixed: [string, string][] = [
-    ...policies.filter(([, policy]) => !policy.nonce).map(([name, { parts }]): [string, string] => [name, parts.join('')]),
+    ...policies.filter(([, policy]) => !policy.nonce).map((
+      [name, { parts }],
+    ): [string, string] => [name, parts.join('')]),
     ...fields(options),
   ]
   const plain = new HeadBlock(fixed)
@@ -138,7 +154,9 @@ function hstsValue(options: StrictTransportSecurity | false): string | undefined
   if (options === false) return undefined
   const { maxAge = '365d', includeSubDomains = true, dangerouslyPreload = false } = options
   const seconds = Math.floor(milliseconds(maxAge, 'strictTransportSecurity: maxAge') / 1_000)
-  if (seconds < 31_536_000) throw new TypeError(`strictTransportSecurity: maxAge must be at least '365d', got '${maxAge}'`)
+  if (seconds < 31_536_000) {
+    throw new TypeError(`strictTransportSecurity: maxAge must be at least '365d', got '${maxAge}'`)
+  }
   if (dangerouslyPreload && !includeSubDomains) {
     throw new TypeError('strictTransportSecurity: dangerouslyPreload needs includeSubDomains')
   }
@@ -155,8 +173,21 @@ function removable(name: string): string {
  * `true` means. A typo in a value would be sent, and ignored by browsers.
  */
 const LISTED = [
-  ['referrerPolicy', 'referrer-policy', 'strict-origin-when-cross-origin', 'no-referrer', 'same-origin', 'strict-origin'],
-  ['crossOriginOpenerPolicy', 'cross-origin-opener-policy', 'same-origin', 'same-origin-allow-popups', 'noopener-allow-popups'],
+  [
+    'referrerPolicy',
+    'referrer-policy',
+    'strict-origin-when-cross-origin',
+    'no-referrer',
+    'same-origin',
+    'strict-origin',
+  ],
+  [
+    'crossOriginOpenerPolicy',
+    'cross-origin-opener-policy',
+    'same-origin',
+    'same-origin-allow-popups',
+    'noopener-allow-popups',
+  ],
   ['crossOriginEmbedderPolicy', 'cross-origin-embedder-policy', '', 'require-corp', 'credentialless'],
   ['crossOriginResourcePolicy', 'cross-origin-resource-policy', 'same-origin', 'same-site', 'cross-origin'],
   ['frameOptions', 'x-frame-options', 'DENY', 'SAMEORIGIN'],
@@ -168,6 +199,13 @@ const LISTED = [
   ['crossDomainPolicies', 'x-permitted-cross-domain-policies', 'none'],
 ] as const
 
+/** Options that are the field's value already, and what makes one. */
+const TEXTS = [
+  ['permissionsPolicy', 'permissions-policy', 'made by permissions(…), or false'],
+  ['reportingEndpoints', 'reporting-endpoints', 'made by endpoints(…)'],
+  ['cacheControl', 'cache-control', 'text'],
+] as const
+
 function fields(options: SecurityHeadersOptions): [string, string][] {
   const listed = LISTED.map(([option, header, ...values]): [string, string | false | undefined] => {
     const value = options[option] ?? true
@@ -177,10 +215,14 @@ function fields(options: SecurityHeadersOptions): [string, string][] {
     }
     return [header, value]
   })
-  return [
-    ...listed,
-    ['permissions-policy', options.permissionsPolicy ?? NO_HARDWARE],
-    ['reporting-endpoints', options.reportingEndpoints],
-    ['cache-control', options.cacheControl],
-  ].filter((field): field is [string, string] => typeof field[1] === 'string' && field[1] !== '')
+  const texts = TEXTS.map(([option, header, made]): [string, string | false | undefined] => {
+    const value: unknown = options[option]
+    if (value !== undefined && value !== false && typeof value !== 'string') {
+      throw new TypeError(`securityHeaders: ${option} must be ${made}, got ${show(value)}`)
+    }
+    return [header, value ?? (option === 'permissionsPolicy' && NO_HARDWARE)]
+  })
+  return [...listed, ...texts].filter((field): field is [string, string] =>
+    typeof field[1] === 'string' && field[1] !== ''
+  )
 }

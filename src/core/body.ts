@@ -121,31 +121,47 @@ function typed(request: Request & Replayed): Promise<Response> {
 }
 
 const REPLAY: PropertyDescriptorMap & ThisType<Request & Replayed> = {
-  bytes: { value(): Promise<Bytes> {
-    return this[BODY]!.then((whole) => whole.slice())
-  } },
-  arrayBuffer: { value(): Promise<ArrayBufferLike> {
-    return this[BODY]!.then((whole) => whole.slice().buffer)
-  } },
-  text: { value(): Promise<string> {
-    return this[BODY]!.then((whole) => new TextDecoder().decode(whole))
-  } },
-  json: { value(): Promise<unknown> {
-    return this[BODY]!.then((whole) => JSON.parse(new TextDecoder().decode(whole)) as unknown)
-  } },
-  blob: { value(): Promise<Blob> {
-    return typed(this).then((response) => response.blob())
-  } },
-  formData: { value(): Promise<FormData> {
-    return typed(this).then((response) => response.formData())
-  } },
-  clone: { value(): Request {
-    return this
-  } },
+  bytes: {
+    value(): Promise<Bytes> {
+      return this[BODY]!.then((whole) => whole.slice())
+    },
+  },
+  arrayBuffer: {
+    value(): Promise<ArrayBufferLike> {
+      return this[BODY]!.then((whole) => whole.slice().buffer)
+    },
+  },
+  text: {
+    value(): Promise<string> {
+      return this[BODY]!.then((whole) => new TextDecoder().decode(whole))
+    },
+  },
+  json: {
+    value(): Promise<unknown> {
+      return this[BODY]!.then((whole) => JSON.parse(new TextDecoder().decode(whole)) as unknown)
+    },
+  },
+  blob: {
+    value(): Promise<Blob> {
+      return typed(this).then((response) => response.blob())
+    },
+  },
+  formData: {
+    value(): Promise<FormData> {
+      return typed(this).then((response) => response.formData())
+    },
+  },
+  clone: {
+    value(): Request {
+      return this
+    },
+  },
   bodyUsed: { get: () => false },
-  body: { get(): ReadableStream<Uint8Array> {
-    return streamOf(this[BODY]!)
-  } },
+  body: {
+    get(): ReadableStream<Uint8Array> {
+      return streamOf(this[BODY]!)
+    },
+  },
 }
 
 function streamOf(bytes: Promise<Bytes>): ReadableStream<Uint8Array> {
@@ -164,7 +180,10 @@ export async function rebuild(request: Request & Replayed, init: RequestInit = {
   const bytes = request[BODY]
   const whole = await bytes
   const body = whole === undefined ? request.body : whole.byteLength === 0 ? null : whole // a GET may not even have none
-  return new Request(url, { method, headers, signal, body, ...(bytes ? {} : { duplex: 'half' }), ...init } as RequestInit)
+  return new Request(
+    url,
+    { method, headers, signal, body, ...(bytes ? {} : { duplex: 'half' }), ...init } as RequestInit,
+  )
 }
 
 /** Passes a stream through, counting, and breaks it with a 413 problem after `most` bytes; the source is cancelled. */

@@ -212,7 +212,10 @@ export function compose<N, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A1
   w15: Wrapper<A15, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14>>,
   w16: Wrapper<A16, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15>>,
   w17: Wrapper<A17, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16>>,
-  w18: Wrapper<A18, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17>>,
+  w18: Wrapper<
+    A18,
+    NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17>
+  >,
 ): Wrapper<A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18, N>
 export function compose<N, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15, A16, A17, A18, A19>(
   w1: Wrapper<A1, N>,
@@ -232,8 +235,14 @@ export function compose<N, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A1
   w15: Wrapper<A15, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14>>,
   w16: Wrapper<A16, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15>>,
   w17: Wrapper<A17, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16>>,
-  w18: Wrapper<A18, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17>>,
-  w19: Wrapper<A19, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18>>,
+  w18: Wrapper<
+    A18,
+    NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17>
+  >,
+  w19: Wrapper<
+    A19,
+    NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18>
+  >,
 ): Wrapper<A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18 & A19, N>
 export function compose<N, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15, A16, A17, A18, A19, A20>(
   w1: Wrapper<A1, N>,
@@ -253,16 +262,31 @@ export function compose<N, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A1
   w15: Wrapper<A15, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14>>,
   w16: Wrapper<A16, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15>>,
   w17: Wrapper<A17, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16>>,
-  w18: Wrapper<A18, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17>>,
-  w19: Wrapper<A19, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18>>,
-  w20: Wrapper<A20, NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18 & A19>>,
-): Wrapper<A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18 & A19 & A20, N>
+  w18: Wrapper<
+    A18,
+    NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17>
+  >,
+  w19: Wrapper<
+    A19,
+    NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18>
+  >,
+  w20: Wrapper<
+    A20,
+    NoInfer<N & A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18 & A19>
+  >,
+): Wrapper<
+  A1 & A2 & A3 & A4 & A5 & A6 & A7 & A8 & A9 & A10 & A11 & A12 & A13 & A14 & A15 & A16 & A17 & A18 & A19 & A20,
+  N
+>
 export function compose(...wrappers: readonly AnyWrapper[]): AnyWrapper {
   return fold(wrappers)
 }
 
 /** The fold itself, for whoever has proved the order in another way (`policy`). Keeps the members' lists of risks. */
 export function fold(wrappers: readonly AnyWrapper[]): Wrapper<never, unknown> {
-  const folded = ((next: Handler<never>) => wrappers.reduceRight((inner, wrap) => wrap(inner), next)) as Wrapper<never, unknown>
+  const folded = ((next: Handler<never>) => wrappers.reduceRight((inner, wrap) => wrap(inner), next)) as Wrapper<
+    never,
+    unknown
+  >
   return risky(folded, wrappers.flatMap((wrapper) => wrapper['~risks'] ?? []))
 }

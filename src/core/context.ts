@@ -103,10 +103,15 @@ export function createContext(init: ContextInit = {}): Context {
  * taken, because the wrapper outside would silently see another's fact.
  */
 export function extend<C extends object, A extends object>(context: C, adds: A): C & A {
+  const grown = context as Record<string, unknown>
   for (const key in adds) {
-    if (key in context) throw new TypeError(`context: '${key}' is already there; is a wrapper mounted twice?`)
+    // Not `in`, and not Object.assign: together they cost Bun ten times as much. These two may be there and undefined.
+    if (grown[key] !== undefined || key === 'format' || key === 'endListeners') {
+      throw new TypeError(`context: '${key}' is already there; is a wrapper mounted twice?`)
+    }
   }
-  return Object.assign(context, adds)
+  for (const key in adds) grown[key] = adds[key]
+  return context as C & A
 }
 
 /**

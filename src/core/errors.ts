@@ -43,7 +43,9 @@ export function errors(options: ErrorsOptions = {}): Wrapper {
     if (format !== undefined) context.format = format
     try {
       const response = next(request, context)
-      return isPromise(response) ? response.then(undefined, (error: unknown) => answer(error, request, context, log)) : response
+      return isPromise(response)
+        ? response.then(undefined, (error: unknown) => answer(error, request, context, log))
+        : response
     } catch (error) {
       return answer(error, request, context, log)
     }
@@ -95,7 +97,8 @@ function problemOf(error: unknown): ProblemInit | undefined {
   }
   if (!(error instanceof Error)) return undefined
   const { status, expose } = error as { status?: unknown; expose?: unknown }
-  const shown = expose === true && typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 500
+  const shown = expose === true && typeof status === 'number' && Number.isInteger(status) && status >= 400 &&
+    status < 500
   return shown ? { status, code: 'bad-request', detail: error.message.slice(0, 200) } : undefined
 }
 

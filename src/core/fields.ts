@@ -51,12 +51,16 @@ export function mediaType(contentType: string | null): string {
   if (contentType === 'application/json') return contentType
   const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
   const [kind, subtype, ...rest] = type.split('/')
-  return rest.length === 0 && kind !== undefined && subtype !== undefined && isToken(kind) && isToken(subtype) ? type : ''
+  return rest.length === 0 && kind !== undefined && subtype !== undefined && isToken(kind) && isToken(subtype)
+    ? type
+    : ''
 }
 
 /** A structured-field String (RFC 9651 §4.1.6). Throws a TypeError on what it cannot hold. */
 export function sfString(text: string): string {
-  if (!/^[\x20-\x7e]*$/.test(text)) throw new TypeError(`a structured-field string holds visible ASCII only, got ${show(text)}`)
+  if (!/^[\x20-\x7e]*$/.test(text)) {
+    throw new TypeError(`a structured-field string holds visible ASCII only, got ${show(text)}`)
+  }
   return `"${text.replace(/[\\"]/g, '\\$&')}"`
 }
 

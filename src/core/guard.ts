@@ -88,7 +88,9 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
   const { name, mode = 'enforce', share = 1, onDegraded = 'refuse', random = Math.random } = spec
   if (mode !== 'enforce' && mode !== 'report') throw new TypeError(`${name}: mode must be 'enforce' or 'report'`)
   if (!(share >= 0 && share <= 1)) throw new TypeError(`${name}: share must be a number from 0 to 1, got ${share}`)
-  if (onDegraded !== 'refuse' && onDegraded !== 'allow') throw new TypeError(`${name}: onDegraded must be 'refuse' or 'allow'`)
+  if (onDegraded !== 'refuse' && onDegraded !== 'allow') {
+    throw new TypeError(`${name}: onDegraded must be 'refuse' or 'allow'`)
+  }
 
   const settle = <Outer extends Needs>(
     decision: Decision<Adds>,

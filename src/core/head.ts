@@ -86,7 +86,9 @@ export class ResponseHead {
 
   /** Announces a prepared block. Where an earlier announcement has a name, the later one wins. */
   announce(block: HeadBlock): void {
-    if (this.#entries.length > 0) this.#entries = this.#entries.filter(({ name }) => name === 'vary' || !block.has(name))
+    if (this.#entries.length > 0) {
+      this.#entries = this.#entries.filter(({ name }) => name === 'vary' || !block.has(name))
+    }
     this.#block = this.#block === undefined ? block : this.#block.join(block)
   }
 

@@ -43,7 +43,12 @@ export function safely(log: Log, record: LogRecord): void {
 const warned = new WeakMap<object, Set<string>>()
 
 /** Warns once per server (not per request) about something that its operator should know. */
-export function warnOnce(context: Pick<Context, 'platform'>, code: string, message: string, log: Log = consoleLog): void {
+export function warnOnce(
+  context: Pick<Context, 'platform'>,
+  code: string,
+  message: string,
+  log: Log = consoleLog,
+): void {
   let codes = warned.get(context.platform)
   if (codes === undefined) warned.set(context.platform, codes = new Set())
   if (codes.has(code) || codes.size >= 1_000) return

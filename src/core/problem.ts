@@ -117,7 +117,9 @@ export class Problem extends Error implements ProblemInit {
   /** Throws a RangeError unless `status` is a whole number from 400 to 599. */
   constructor(status: number, code: ProblemCode | (string & {}), options: ProblemOptions = {}) {
     super(options.detail ?? code, 'cause' in options ? { cause: options.cause } : undefined)
-    if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError(`Problem: status must be 400 to 599`)
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(`Problem: status must be 400 to 599`)
+    }
     this.status = status
     this.code = code
     this.title = options.title
@@ -158,7 +160,9 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 export const legacyEnvelope: ProblemFormat = (problem, context) => {
   const { errors, ...members } = problem.members ?? {}
   const wait = problem.headers?.['retry-after'] ?? ''
-  const name = problem.code === 'input-invalid' ? 'ValidationError' : statusPhrase(problem.status).replace(/[^A-Za-z]/g, '')
+  const name = problem.code === 'input-invalid'
+    ? 'ValidationError'
+    : statusPhrase(problem.status).replace(/[^A-Za-z]/g, '')
   return {
     contentType: 'application/json',
     body: {
@@ -166,7 +170,9 @@ export const legacyEnvelope: ProblemFormat = (problem, context) => {
       ...members,
       success: false,
       error: name,
-      message: problem.code === 'input-invalid' ? 'Validation failed. Please check your input.' : problem.detail ?? sentence(problem.code),
+      message: problem.code === 'input-invalid'
+        ? 'Validation failed. Please check your input.'
+        : problem.detail ?? sentence(problem.code),
       statusCode: problem.status,
       timestamp: new Date(context.clock.now()).toISOString(),
       requestId: (context as Partial<HasRequestId>).requestId,

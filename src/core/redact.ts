@@ -9,9 +9,35 @@
 
 /** The words that make a key secret. Two joined by a space must stand side by side. */
 export const SECRET_WORDS: readonly string[] = [
-  'password', 'passwd', 'passphrase', 'pwd', 'secret', 'token', 'key', 'apikey', 'apisecret', 'accesstoken',
-  'refreshtoken', 'authorization', 'cookie', 'jwt', 'otp', 'pin', 'ssn', 'cvv', 'cvc', 'credential', 'credentials',
-  'signature', 'encryptionkey', 'privatekey', 'creditcard', 'credit card', 'card number', 'cardnumber', 'sessionid',
+  'password',
+  'passwd',
+  'passphrase',
+  'pwd',
+  'secret',
+  'token',
+  'key',
+  'apikey',
+  'apisecret',
+  'accesstoken',
+  'refreshtoken',
+  'authorization',
+  'cookie',
+  'jwt',
+  'otp',
+  'pin',
+  'ssn',
+  'cvv',
+  'cvc',
+  'credential',
+  'credentials',
+  'signature',
+  'encryptionkey',
+  'privatekey',
+  'creditcard',
+  'credit card',
+  'card number',
+  'cardnumber',
+  'sessionid',
   'session id',
 ]
 
@@ -40,7 +66,9 @@ export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest 
       const stem = (word: string): string => word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word
       secret = parts.some((part, i) =>
         singles.has(part) || singles.has(stem(part)) || pairs.has(`${part} ${stem(parts[i + 1] ?? '')}`) ||
-        long.some((word) => stem(part).endsWith(word))
+        long.some((word) =>
+          stem(part).endsWith(word)
+        )
       ) || singles.has(parts.join(''))
       if (known.size < 1_000) known.set(key, secret)
     }

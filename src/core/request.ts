@@ -85,9 +85,11 @@ export function onPath(...patterns: readonly string[]): Test {
 }
 
 function shapeOf(path: string, below: boolean): RegExp {
-  const source = path === '/' ? '' : path.split('/').map((segment) =>
-    segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  ).join('/')
+  const source = path === '/'
+    ? ''
+    : path.split('/').map((segment) =>
+      segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    ).join('/')
   return new RegExp(`^${source}${below ? '(?:/.*)?' : '/?'}$`, 's')
 }
 

@@ -23,7 +23,10 @@ export function exemption<Needs>(test: Test<Needs>): Test<Needs> {
  *
  * What the wrapper adds may not be there, so the handler does not see it in its type.
  */
-export function when<Needs = {}, Also = {}>(test: Test<Also>, wrapper: Wrapper<unknown, Needs>): Wrapper<{}, Needs & Also> {
+export function when<Needs = {}, Also = {}>(
+  test: Test<Also>,
+  wrapper: Wrapper<unknown, Needs>,
+): Wrapper<{}, Needs & Also> {
   const conditional: Wrapper<{}, Needs & Also> = (next) => {
     const wrapped = wrapper(next as never)
     return (request, context) => test(request, context) ? wrapped(request, context) : next(request, context)
@@ -32,7 +35,10 @@ export function when<Needs = {}, Also = {}>(test: Test<Also>, wrapper: Wrapper<u
 }
 
 /** Applies `wrapper` to the requests that do not pass `test`: `unless(onPath('/health/*'), rateLimit(…))`. */
-export function unless<Needs = {}, Also = {}>(test: Test<Also>, wrapper: Wrapper<unknown, Needs>): Wrapper<{}, Needs & Also> {
+export function unless<Needs = {}, Also = {}>(
+  test: Test<Also>,
+  wrapper: Wrapper<unknown, Needs>,
+): Wrapper<{}, Needs & Also> {
   const exempt = exemption(test)
   return when((request, context: Context & Also) => !exempt(request, context), wrapper)
 }

@@ -54,7 +54,9 @@ export function health(options: HealthOptions = {}): Wrapper {
     if (typeof check !== 'function') throw new TypeError(`health: the check '${name}' must be a function`)
   }
   for (const [name, path] of Object.entries({ live, ready, full })) {
-    if (typeof path !== 'string' || !path.startsWith('/')) throw new TypeError(`health: ${name} must be a path that starts with '/'`)
+    if (typeof path !== 'string' || !path.startsWith('/')) {
+      throw new TypeError(`health: ${name} must be a path that starts with '/'`)
+    }
   }
   const isOurs = onPath(live, ready, full)
   const isLive = onPath(live)
@@ -64,20 +66,27 @@ export function health(options: HealthOptions = {}): Wrapper {
   const results = (context: Context): Promise<readonly CheckResult[]> => {
     const now = context.clock.monotonic()
     if (current === undefined || now - current.at > keep) {
-      current = { at: now, results: Promise.all(Object.entries(checks).map(([name, check]) => runCheck(name, check, timeout, context))) }
+      current = {
+        at: now,
+        results: Promise.all(Object.entries(checks).map(([name, check]) => runCheck(name, check, timeout, context))),
+      }
     }
     return current.results
   }
 
   return (next) => (request, context) => {
-    if (!isOurs(request, context) || (request.method !== 'GET' && request.method !== 'HEAD')) return next(request, context)
+    if (!isOurs(request, context) || (request.method !== 'GET' && request.method !== 'HEAD')) {
+      return next(request, context)
+    }
     context.attributes['health.check'] = true
     if (isLive(request, context)) return respond({ status: 'pass' })
     if (context.platform.draining) return respond({ status: 'fail', output: 'draining' })
     const named = isFull(request, context) && detail?.(request, context) === true
     return results(context).then((all) => {
       const status = all.every((one) => one.status === 'pass') ? 'pass' : 'fail'
-      return respond(named ? { status, checks: Object.fromEntries(all.map(({ name, ...one }) => [name, [one]])) } : { status })
+      return respond(
+        named ? { status, checks: Object.fromEntries(all.map(({ name, ...one }) => [name, [one]])) } : { status },
+      )
     })
   }
 }

@@ -27,7 +27,9 @@ export function inputErrors(issues: readonly SchemaIssue[], input: unknown): Inp
 const NAME = /^[A-Za-z_$][\w$-]{0,63}$/
 
 function pointerOf(path: readonly PropertyKey[]): string {
-  return `#${path.map((part) => `/${typeof part === 'number' || NAME.test(String(part)) ? String(part) : '*'}`).join('')}`
+  return `#${
+    path.map((part) => `/${typeof part === 'number' || NAME.test(String(part)) ? String(part) : '*'}`).join('')
+  }`
 }
 
 /** Does the issue name a key that came in and that no schema knows? Valibot says that it is about a key (`origin`). */
@@ -108,7 +110,9 @@ function contains(text: string, sought: string): boolean {
   const start = sought.slice(0, 32)
   if (start === '') return false
   for (let i = text.indexOf(start); i >= 0; i = text.indexOf(start, i + 1)) {
-    if (!WORD.test(text[i - 1] ?? '') && (start.length < sought.length || !WORD.test(text[i + start.length] ?? ''))) return true
+    if (!WORD.test(text[i - 1] ?? '') && (start.length < sought.length || !WORD.test(text[i + start.length] ?? ''))) {
+      return true
+    }
   }
   return false
 }

@@ -54,16 +54,25 @@ export interface ValidateOptions {
  * @example
  * validate({ body: v.object({ epochs: v.pipe(v.number(), v.minValue(1)) }) })
  */
-export function validate<const S extends Schemas>(schemas: S, options: ValidateOptions = {}): Wrapper<HasInput<InputOf<S>>> {
+export function validate<const S extends Schemas>(
+  schemas: S,
+  options: ValidateOptions = {},
+): Wrapper<HasInput<InputOf<S>>> {
   const standard = schemas?.body?.['~standard']
-  if (standard?.version !== 1 || typeof standard.validate !== 'function') throw new TypeError('validate: body must be a Standard Schema (zod, valibot, arktype, …)')
+  if (standard?.version !== 1 || typeof standard.validate !== 'function') {
+    throw new TypeError('validate: body must be a Standard Schema (zod, valibot, arktype, …)')
+  }
   const most = bytes(options.max ?? '1mb', 'validate: max')
   const { structure = {}, generic = false } = options
-  for (const [name, bound] of Object.entries(structure)) if (bound !== undefined) count(bound, `validate: structure.${name}`)
+  for (const [name, bound] of Object.entries(structure)) {
+    if (bound !== undefined) count(bound, `validate: structure.${name}`)
+  }
 
   const checked = (value: unknown): MaybePromise<Decision<HasInput<InputOf<S>>>> => {
     const fault = structureFault(value, structure)
-    if (fault === 'key-forbidden') return invalid([{ pointer: '#', code: fault, message: 'A key has a forbidden name.' }])
+    if (fault === 'key-forbidden') {
+      return invalid([{ pointer: '#', code: fault, message: 'A key has a forbidden name.' }])
+    }
     if (fault !== undefined) return no(fault)
     const result = standard.validate(value)
     return isPromise(result) ? result.then((one) => decided(one, value)) : decided(result, value)

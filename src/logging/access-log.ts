@@ -46,7 +46,9 @@ export interface AccessLogOptions {
 export function accessLog(options: AccessLogOptions = {}): Wrapper {
   const { write = consoleLines, query = false } = options
   if (typeof write !== 'function') throw new TypeError('accessLog: write must be a function')
-  if (options.skip !== undefined && typeof options.skip !== 'function') throw new TypeError('accessLog: skip must be a function')
+  if (options.skip !== undefined && typeof options.skip !== 'function') {
+    throw new TypeError('accessLog: skip must be a function')
+  }
   const skip = options.skip && exemption(options.skip)
   const secret = secretKeys()
   const more = secretKeys((options.redact ?? []).flatMap(wordsOf))

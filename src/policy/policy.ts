@@ -89,9 +89,37 @@ export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = 
 
 /** The one right order, outermost first. */
 export const ORDER: readonly (keyof Policy)[] = [
-  'trace', 'requestId', 'clientIp', 'metrics', 'accessLog', 'securityHeaders', 'cors', 'errors', 'health', 'headerLimit',
-  'hosts', 'methods', 'ipAccess', 'httpsRedirect', 'shed', 'timeout', 'bodyLimit', 'contentType', 'bans', 'rateLimit',
-  'slowDown', 'csrf', 'authenticate', 'authorize', 'quota', 'idempotency', 'threats', 'sanitize', 'validate', 'audit', 'own',
+  'trace',
+  'requestId',
+  'clientIp',
+  'metrics',
+  'accessLog',
+  'securityHeaders',
+  'cors',
+  'errors',
+  'health',
+  'headerLimit',
+  'hosts',
+  'methods',
+  'ipAccess',
+  'httpsRedirect',
+  'shed',
+  'timeout',
+  'bodyLimit',
+  'contentType',
+  'bans',
+  'rateLimit',
+  'slowDown',
+  'csrf',
+  'authenticate',
+  'authorize',
+  'quota',
+  'idempotency',
+  'threats',
+  'sanitize',
+  'validate',
+  'audit',
+  'own',
 ]
 
 /**
@@ -120,7 +148,9 @@ export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {
     if (value !== undefined && value !== false && typeof value !== 'function') {
       throw new TypeError(`policy: ${slot} must be a wrapper, or false`)
     }
-    if (value === false && ALWAYS.has(slot)) throw new TypeError(`policy: ${slot} is always on; give another wrapper, not false`)
+    if (value === false && ALWAYS.has(slot)) {
+      throw new TypeError(`policy: ${slot} is always on; give another wrapper, not false`)
+    }
   }
   const defaults: Policy = {
     requestId: requestId(),

@@ -54,11 +54,11 @@ export function bodyLimit(options: BodyLimitOptions = {}): Wrapper {
       if (context.platform.framed) return next(request, context)
     }
     if (!hasBody(request, context)) {
-      return length
-        ? refuseBy(context, 'body-limit', problem('body-length-mismatch'))
-        : next(request, context)
+      return length ? refuseBy(context, 'body-limit', problem('body-length-mismatch')) : next(request, context)
     }
-    if (unknownLength === 'refuse' && length === undefined) return refuseBy(context, 'body-limit', problem('length-required'))
+    if (unknownLength === 'refuse' && length === undefined) {
+      return refuseBy(context, 'body-limit', problem('length-required'))
+    }
     if (unknownLength === 'stream') return next(counted(request, length ?? most), context)
     return readBody(request, context, most).then(
       () => next(request, context),

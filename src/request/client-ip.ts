@@ -91,9 +91,13 @@ export function byPeer(prefix = 64): Wrapper<HasClientIp> {
 
 function peerFacts(context: Context, prefix: number): HasClientIp {
   const { address, encrypted } = context.connection
-  if (address !== undefined && PLAIN_V4.test(address)) return { clientIp: address, clientNetwork: address, secure: encrypted }
+  if (address !== undefined && PLAIN_V4.test(address)) {
+    return { clientIp: address, clientNetwork: address, secure: encrypted }
+  }
   const parsed = address === undefined ? undefined : parseAddress(address)
-  if (parsed === undefined) warnOnce(context, 'client-unidentified', 'the runtime gives no client address: all such clients share one limit')
+  if (parsed === undefined) {
+    warnOnce(context, 'client-unidentified', 'the runtime gives no client address: all such clients share one limit')
+  }
   return factsOf(parsed, prefix, encrypted)
 }
 

@@ -28,10 +28,15 @@ export interface ContentTypeOptions extends Rollout {
  * contentType({ allow: ['application/json'] })
  */
 export function contentType(options: ContentTypeOptions): Wrapper {
-  if (!Array.isArray(options.allow) || options.allow.length === 0) throw new TypeError('contentType: allow must be a list of media types')
+  if (!Array.isArray(options.allow) || options.allow.length === 0) {
+    throw new TypeError('contentType: allow must be a list of media types')
+  }
   const allowed = new Set(options.allow.map((type: string) => {
     const bare = mediaType(String(type))
-    if (bare === '') throw new TypeError(`contentType: allow holds '${type}', which is no media type`)
+    // A range such as `image/*` would be compared as it is, and match nothing.
+    if (bare === '' || bare.includes('*')) {
+      throw new TypeError(`contentType: allow holds '${type}', which is no media type`)
+    }
     return bare
   }))
   const json = allowed.has('application/json')

@@ -27,7 +27,9 @@ export interface HostsOptions extends Rollout {
  * hosts({ allow: ['api.example', 'localhost'] })
  */
 export function hosts(options: HostsOptions): Wrapper {
-  if (!Array.isArray(options.allow) || options.allow.length === 0) throw new TypeError('hosts: allow must be a list of hosts')
+  if (!Array.isArray(options.allow) || options.allow.length === 0) {
+    throw new TypeError('hosts: allow must be a list of hosts')
+  }
   const exact = new Set<string>()
   const suffixes: string[] = []
   for (const host of options.allow) {
@@ -47,7 +49,8 @@ export function hosts(options: HostsOptions): Wrapper {
       if (host === undefined) return no
       const { name, port } = host
       const both = `${name}:${port}`
-      const known = exact.has(name) || exact.has(both) || suffixes.some((one) => name.endsWith(one) || both.endsWith(one))
+      const known = exact.has(name) || exact.has(both) ||
+        suffixes.some((one) => name.endsWith(one) || both.endsWith(one))
       return known ? ALLOW : no
     },
   })

@@ -1,16 +1,17 @@
-import type { Context } from '../core/context.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { warnOnce } from '../core/log.ts'
 import { problem } from '../core/problem.ts'
 import { isSecure } from '../core/request.ts'
+import type { Test } from '../core/when.ts'
+import { exemption } from '../core/when.ts'
 
 /** Options of {@link httpsRedirect}. */
 export interface HttpsRedirectOptions {
   /** The host to send browsers to. Redirecting to whatever `Host` says would let a forged one lead them away. */
   readonly host: string
   /** Requests that may stay on plain HTTP, e.g. `onPath('/health/*')` for a load balancer's probes. (none) */
-  readonly except?: ((request: Request, context: Context) => boolean) | undefined
+  readonly except?: Test | undefined
 }
 
 /**
@@ -37,10 +38,13 @@ export function httpsRedirect(options: HttpsRedirectOptions): Wrapper {
   if (typeof host !== 'string' || !/^[a-z\d.-]+(?::\d{1,5})?$/i.test(host)) {
     throw new TypeError(`httpsRedirect: host must be a host such as 'www.example', got '${host}'`)
   }
-  if (except !== undefined && typeof except !== 'function') throw new TypeError('httpsRedirect: except must be a function')
+  if (except !== undefined && typeof except !== 'function') {
+    throw new TypeError('httpsRedirect: except must be a function')
+  }
+  const exempt = except && exemption(except)
   return (next) => (request, context) => {
     // Exactly true: an `async` test gives a promise, which is truthy, and would let everything pass.
-    if (isSecure(context) || except?.(request, context) === true) return next(request, context)
+    if (isSecure(context) || exempt?.(request, context) === true) return next(request, context)
     const looping = saysHttps(request)
     if (looping) warnOnce(context, 'https-redirect-loop', LOOP)
     if (looping || !isNavigation(request)) return refuseBy(context, 'https-redirect', problem('https-required'))
@@ -53,7 +57,8 @@ const LOOP = 'httpsRedirect: a proxy says that a request came over HTTPS, but cl
 
 /** A proxy whose word does not count says that it was HTTPS already: a redirect would come back here for ever. */
 function saysHttps({ headers }: Request): boolean {
-  return /^https$/i.test(headers.get('x-forwarded-proto') ?? '') || /proto="?https\b/i.test(headers.get('forwarded') ?? '')
+  return /^https$/i.test(headers.get('x-forwarded-proto') ?? '') ||
+    /proto="?https\b/i.test(headers.get('forwarded') ?? '')
 }
 
 function isNavigation(request: Request): boolean {

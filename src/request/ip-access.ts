@@ -28,7 +28,9 @@ export interface IpAccessOptions extends Rollout {
  * ipAccess({ allow: ['203.0.113.0/24', '2001:db8::/32'] })
  */
 export function ipAccess(options: IpAccessOptions): Wrapper<{}, HasClientIp> {
-  if (options.allow === undefined && options.deny === undefined) throw new TypeError('ipAccess: give allow, deny or both')
+  if (options.allow === undefined && options.deny === undefined) {
+    throw new TypeError('ipAccess: give allow, deny or both')
+  }
   const allow = options.allow && addressSet(options.allow, 'ipAccess: allow')
   const deny = addressSet(options.deny ?? [], 'ipAccess: deny')
   const no = refusal(problem('address-not-allowed'))

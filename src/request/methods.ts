@@ -25,7 +25,9 @@ export interface MethodsOptions extends Rollout {
  * methods({ allow: ['GET', 'POST', 'DELETE'] })
  */
 export function methods(options: MethodsOptions): Wrapper {
-  if (!Array.isArray(options.allow) || options.allow.length === 0) throw new TypeError('methods: allow must be a list of methods')
+  if (!Array.isArray(options.allow) || options.allow.length === 0) {
+    throw new TypeError('methods: allow must be a list of methods')
+  }
   for (const method of options.allow) {
     const usable = isToken(method) && !['TRACE', 'TRACK', 'CONNECT'].includes(method.toUpperCase())
     if (!usable) throw new TypeError(`methods: allow holds '${method}', which cannot be served`)

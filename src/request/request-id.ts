@@ -3,13 +3,15 @@ import { extend } from '../core/context.ts'
 import type { HasRequestId } from '../core/facts.ts'
 import { fieldName } from '../core/fields.ts'
 import type { Wrapper } from '../core/handler.ts'
+import type { Test } from '../core/when.ts'
+import { exemption } from '../core/when.ts'
 
 /** Options of {@link requestId}. */
 export interface RequestIdOptions {
   /** The header of request and response. (`'x-request-id'`) */
   readonly header?: string | undefined
   /** Whose inbound id to take over, e.g. `fromPeers('10.0.0.0/8')`. (nobody's) */
-  readonly accept?: ((request: Request, context: Context) => boolean) | undefined
+  readonly accept?: Test | undefined
   /** Makes an id. (`crypto.randomUUID()`) */
   readonly generate?: ((context: Context) => string) | undefined
 }
@@ -39,9 +41,10 @@ export function requestId(options: RequestIdOptions = {}): Wrapper<HasRequestId>
   const header = fieldName(options.header ?? 'x-request-id')
   if (accept !== undefined && typeof accept !== 'function') throw new TypeError('requestId: accept must be a function')
   if (typeof generate !== 'function') throw new TypeError('requestId: generate must be a function')
+  const trusts = accept && exemption(accept)
   return (next) => (request, context) => {
     // Exactly true: an `async` test gives a promise, which is truthy, and would trust everybody.
-    const inbound = accept?.(request, context) === true ? request.headers.get(header) : null
+    const inbound = trusts?.(request, context) === true ? request.headers.get(header) : null
     const id = inbound !== null && SAFE.test(inbound) ? inbound : generate(context)
     context.head.transient(header, id)
     return next(request, extend(context, { requestId: id }))

@@ -38,7 +38,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       if (table === undefined) {
         table = new Table(slots)
         if (call.platform.ephemeral && !options.acknowledgePerIsolate) {
-          warnOnce(call, 'memory-store-per-isolate', 'memoryStore counts per isolate here; use a shared store, or acknowledgePerIsolate')
+          warnOnce(
+            call,
+            'memory-store-per-isolate',
+            'memoryStore counts per isolate here; use a shared store, or acknowledgePerIsolate',
+          )
         }
       }
       return table.consume(limit, key, cost, call)

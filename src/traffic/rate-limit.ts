@@ -57,11 +57,23 @@ export interface RateLimitOptions<Needs> extends Rollout {
  * rateLimit({ key: byClientIp, limit: 100, window: '15m' })
  */
 export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, Needs> {
-  const { key, cost = 1, store = memoryStore(), onOutage = 'allow', legacyHeaders = false, detail = 'Too many requests. Please try again later.', mode } = options
+  const {
+    key,
+    cost = 1,
+    store = memoryStore(),
+    onOutage = 'allow',
+    legacyHeaders = false,
+    detail = 'Too many requests. Please try again later.',
+    mode,
+  } = options
   if (typeof key !== 'function') throw new TypeError('rateLimit: key must be a function such as byClientIp')
   if (typeof cost !== 'function') count(cost, 'rateLimit: cost')
-  if (typeof store?.consume !== 'function') throw new TypeError('rateLimit: store must be a Store such as memoryStore()')
-  if (onOutage !== 'allow' && onOutage !== 'refuse') throw new TypeError(`rateLimit: onOutage must be 'allow' or 'refuse'`)
+  if (typeof store?.consume !== 'function') {
+    throw new TypeError('rateLimit: store must be a Store such as memoryStore()')
+  }
+  if (onOutage !== 'allow' && onOutage !== 'refuse') {
+    throw new TypeError(`rateLimit: onOutage must be 'allow' or 'refuse'`)
+  }
   const limit: Limit = {
     name: options.name ?? 'default',
     quota: count(options.limit, 'rateLimit: limit'),
