@@ -1,0 +1,36 @@
+// The policy of both sallyport apps: built as users run it, with every step that the other stacks have.
+import {
+  accessLog,
+  bodyLimit,
+  byClientIp,
+  cors,
+  policy,
+  rateLimit,
+  requestId,
+  securityHeaders,
+  validate,
+} from '../../../dist/src/index.js'
+import { Item } from './item.mjs'
+import * as job from './job.mjs'
+import { LOG_FILE } from './lifecycle.mjs'
+
+const { fileLines } = await import('../../../dist/adapters/node.js')
+
+export const secure = policy({
+  requestId: requestId(),
+  accessLog: accessLog({ write: fileLines(LOG_FILE) }),
+  securityHeaders: securityHeaders({
+    contentSecurityPolicy: {
+      'default-src': ["'self'"],
+      'base-uri': ["'self'"],
+      'object-src': ["'none'"],
+      'frame-ancestors': ["'none'"],
+    },
+    permissionsPolicy: { camera: [], geolocation: [], microphone: [] },
+  }),
+  cors: cors({ origins: [job.ALLOWED_ORIGIN], exposeHeaders: job.EXPOSED_HEADERS }),
+  bodyLimit: bodyLimit({ max: '100kb' }),
+  rateLimit: rateLimit({ key: byClientIp, limit: job.RATE_LIMIT, window: '1m' }),
+})
+
+export const validItem = validate({ body: Item })

@@ -1,0 +1,41 @@
+// The command line: `node run.mjs [suite ...] [--json FILE] [--rounds N] [--runtimes node,bun] [--apps a,b]`.
+import { parseArgs } from 'node:util'
+
+export const SUITES = ['http', 'wrappers']
+const RUNTIMES = ['node', 'bun', 'deno']
+
+/** Reads the arguments; a wrong one throws an Error that says which. */
+export function readOptions(args) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      warmup: { type: 'string', default: '2' },
+      runtimes: { type: 'string', default: RUNTIMES.join(',') },
+      apps: { type: 'string' },
+    },
+  })
+  return {
+    suites: positionals.length > 0 ? known(positionals, SUITES, 'suite') : SUITES,
+    json: values.json,
+    rounds: count(values.rounds, '--rounds'),
+    warmupSeconds: count(values.warmup, '--warmup'),
+    runtimes: known(values.runtimes.split(','), RUNTIMES, 'runtime'),
+    apps: values.apps?.split(','),
+  }
+}
+
+function known(names, all, what) {
+  for (const name of names) {
+    if (!all.includes(name)) throw new Error(`unknown ${what} '${name}': there are ${all.join(', ')}`)
+  }
+  return names
+}
+
+function count(text, option) {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) throw new Error(`${option} must be a positive integer, got '${text}'`)
+  return number
+}

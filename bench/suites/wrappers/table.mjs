@@ -1,0 +1,62 @@
+// Every wrapper, in the order in which a policy has them, set up as in the `sallyport` app. A new wrapper is a new
+// line. `given` is what wrappers outside it would have put in the context. All let the GET pass: what is measured
+// is the price of being there.
+import { ALLOWED_ORIGIN, RATE_LIMIT } from '../../apps/shared/job.mjs'
+
+const CLIENT = { clientIp: '203.0.113.7', clientNetwork: '203.0.113.7', secure: true }
+const ID = { requestId: '8f0c4a3e-0d0f-4c39-9a59-3a4d1e3c7a11' }
+
+export const WRAPPERS = [
+  { name: 'requestId', make: (s) => s.requestId() },
+  { name: 'clientIp', make: (s) => s.clientIp() },
+  { name: 'clientIp behind one proxy', make: (s) => s.clientIp({ hops: 1 }) },
+  { name: 'accessLog to nowhere', make: (s) => s.accessLog({ write: () => {} }), given: { ...ID, ...CLIENT } },
+  { name: 'securityHeaders', make: (s) => s.securityHeaders() },
+  { name: 'securityHeaders with a nonce', make: (s) => s.securityHeaders({ nonce: true }) },
+  { name: 'cors', make: (s) => s.cors({ origins: [ALLOWED_ORIGIN] }) },
+  { name: 'errors', make: (s) => s.errors() },
+  { name: 'hosts', make: (s) => s.hosts({ allow: ['api.example'] }) },
+  { name: 'methods', make: (s) => s.methods({ allow: ['GET', 'POST'] }) },
+  { name: 'headerLimit', make: (s) => s.headerLimit() },
+  {
+    name: 'ipAccess, two networks',
+    make: (s) => s.ipAccess({ deny: ['198.51.100.0/24', '10.0.0.0/8'] }),
+    given: CLIENT,
+  },
+  { name: 'httpsRedirect', make: (s) => s.httpsRedirect({ host: 'api.example' }), given: CLIENT },
+  { name: 'timeout', make: (s) => s.timeout({ after: '10s' }) },
+  { name: 'bodyLimit', make: (s) => s.bodyLimit() },
+  { name: 'contentType', make: (s) => s.contentType({ allow: ['application/json'] }) },
+  {
+    name: 'rateLimit in memory, hot key',
+    make: (s) => s.rateLimit({ key: s.byClientIp, limit: RATE_LIMIT, window: '1m' }),
+    given: CLIENT,
+  },
+  { name: 'csrf', make: (s) => s.csrf() },
+]
+
+/** What is called on its own. `make` gets sallyport and the context of a request; it answers the call. */
+export const CALLS = [
+  {
+    name: 'memoryStore.consume, hot key',
+    make(s, context) {
+      const store = s.memoryStore()
+      return () => store.consume(LIMIT, CLIENT.clientIp, 1, context)
+    },
+  },
+  {
+    name: 'memoryStore.consume, 100 k keys in random order',
+    make(s, context) {
+      const store = s.memoryStore({ maxKeys: 100_000 })
+      const keys = Array.from(
+        { length: 100_000 },
+        (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
+      )
+      let turn = 0
+      // A stride that shares no factor with the length visits every key, each far from the one before.
+      return () => store.consume(LIMIT, keys[turn = (turn + 61_819) % keys.length], 1, context)
+    },
+  },
+]
+
+const LIMIT = { name: 'bench', quota: RATE_LIMIT, window: 60_000 }
