@@ -1,0 +1,49 @@
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const report = process.env['VITEST_JSON']
+const apart = ['runtimes', 'node22', 'pack', 'readme', 'types'].map((folder) => `test/${folder}/**`)
+const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts']
+
+export default defineConfig({
+  test: {
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    projects: [
+      {
+        test: {
+          name: 'unit', // runs on Bun and Deno too: nothing here may need Node
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...apart, ...aboutTheRepository],
+        },
+      },
+      {
+        test: { name: 'house', include: aboutTheRepository, testTimeout: 30_000 },
+      },
+      {
+        test: {
+          name: 'runtimes',
+          include: ['test/runtimes/**/*.test.ts'],
+          globalSetup: ['test/runtimes/setup.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: { name: 'pack', include: ['test/pack/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+      {
+        test: { name: 'readme', include: ['test/readme/**/*.test.ts'], testTimeout: 60_000 },
+      },
+      {
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['test/types/**/*.test-d.ts'],
+            tsconfig: './tsconfig.oldest.json',
+          },
+        },
+      },
+    ],
+  },
+})
