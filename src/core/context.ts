@@ -102,7 +102,7 @@ export function createContext(init: ContextInit = {}): Context {
  * Grows the one object (spreading it per wrapper costs three times as much) and throws a TypeError on a key that is
  * taken, because the wrapper outside would silently see another's fact.
  */
-export function extend<C extends object, A extends object>(context: C, adds: A): C & A {
+export function extend<C extends object, const A extends object>(context: C, adds: A): C & A {
   const grown = context as Record<string, unknown>
   for (const key in adds) {
     // Not `in`, and not Object.assign: together they cost Bun ten times as much. These two may be there and undefined.
@@ -117,9 +117,9 @@ export function extend<C extends object, A extends object>(context: C, adds: A):
 /**
  * Asks to be told how the exchange ended: when the body was sent, when it broke, or when the client left.
  *
- * The edge tells, because only it knows without touching the body: Node's socket, Deno's `completed`; elsewhere a body of
- * unknown length is tapped, and a short one (JSON, text) counts as ended when it is handed to the runtime. So a wrapper
- * that logs or measures need not await the handler, wrap a stream, or be async.
+ * The edge tells, because only it knows without touching the body: on Node by the socket; elsewhere a body that may be a
+ * stream is tapped, and a short one (JSON, text) counts as ended when it is handed to the runtime. So a wrapper that logs
+ * or measures need not await the handler, wrap a stream, or be async.
  */
 export function onEnd(context: Context, listener: EndListener): void {
   if (context.endListeners === undefined) context.endListeners = [listener]

@@ -42,16 +42,16 @@ export function safely(log: Log, record: LogRecord): void {
 
 const warned = new WeakMap<object, Set<string>>()
 
-/** Warns once per server (not per request) about something that its operator should know. */
+/** Warns once per server, not per request, with the same words: about something that its operator should know. */
 export function warnOnce(
   context: Pick<Context, 'platform'>,
   code: string,
   message: string,
   log: Log = consoleLog,
 ): void {
-  let codes = warned.get(context.platform)
-  if (codes === undefined) warned.set(context.platform, codes = new Set())
-  if (codes.has(code) || codes.size >= 1_000) return
-  codes.add(code)
+  let said = warned.get(context.platform)
+  if (said === undefined) warned.set(context.platform, said = new Set())
+  if (said.has(message) || said.size >= 1_000) return
+  said.add(message)
   safely(log, { level: 'warn', message, code })
 }

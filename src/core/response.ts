@@ -63,21 +63,14 @@ function isBare(response: Response, { platform }: Context): boolean {
 }
 
 /**
- * {@link writeHead}, then tells the listeners of `onEnd`: at `completed` where the runtime has such a thing; else at the
- * end of the body if it is a stream, and at once if it is short. `response.body` is not touched to find out (that alone
- * costs more than the pipeline): what `Response.json`, a string or a refusal makes is known by its type.
+ * {@link writeHead}, then tells the listeners of `onEnd`: at the end of the body if it is a stream, at once if it is short.
+ * `response.body` is not touched to find out (that alone costs more than the pipeline): what `Response.json`, a string or
+ * a refusal makes is known by its type.
  */
-export function finish(response: Response, context: Context, completed?: Promise<unknown>): Response {
+export function finish(response: Response, context: Context): Response {
   const out = writeHead(response, context)
   if (context.endListeners === undefined) return out
   const { status } = out
-  if (completed !== undefined) {
-    completed.then(
-      () => ended(context, { status, bytes: undefined, outcome: 'complete' }),
-      () => ended(context, { status, bytes: undefined, outcome: 'aborted' }),
-    )
-    return out
-  }
   if (status < 200 || status === 204 || status === 205 || status === 304 || isShort(out.headers.get('content-type'))) {
     ended(context, { status, bytes: undefined, outcome: 'complete' })
     return out

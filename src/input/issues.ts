@@ -50,15 +50,17 @@ function codeOf(issue: object): string {
 /**
  * The schema's message, if it repeats nothing that came in. Libraries put the received value in theirs ("received
  * \"hunter2\""), and there is no telling theirs from the author's, so each is held against the input: against what is at
- * its place word by word, because schemas trim, split and re-case; against all the rest as a whole.
+ * its place word by word, because schemas trim, split and re-case; against all the rest as a whole, and by the words that
+ * hold a digit, as passwords do and sentences seldom.
  */
 function messageOf(message: string, path: readonly PropertyKey[], input: unknown, foreign: boolean): string {
   if (typeof message !== 'string' || message.length > 200) return UNSAID
   const said = message.toLowerCase()
   const words = said.match(/[\p{L}\p{N}]{4,}/gu) ?? []
+  const marked = words.filter((word) => /\d/.test(word))
   const repeated = path.some((part, i) => isRepeatedKey(said, part, foreign && i === path.length - 1)) ||
-    some(at(input, path), (text) => contains(said, text.trim()) || words.some((word) => contains(text, word)), said) ||
-    some(input, (text) => text.trim().length > 3 && contains(said, text.trim()), said)
+    some(at(input, path), said, marked, (text) => contains(said, text.trim()) || words.some((word) => contains(text, word))) ||
+    some(input, said, marked, (text) => text.trim().length > 3 && contains(said, text.trim()))
   return repeated ? UNSAID : message
 }
 
@@ -77,8 +79,8 @@ function at(input: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-/** Is any of the texts and numbers in `value` repeated, or a key, or is there too much to tell? */
-function some(value: unknown, isRepeated: (text: string) => boolean, said: string): boolean {
+/** Is any text, number or key in `value` repeated, or is there too much to tell? */
+function some(value: unknown, said: string, marked: readonly string[], isRepeated: (text: string) => boolean): boolean {
   const open: unknown[] = [value]
   let [values, characters] = [5_000, 50_000]
   while (open.length > 0) {
@@ -86,21 +88,22 @@ function some(value: unknown, isRepeated: (text: string) => boolean, said: strin
     if (--values < 0 || characters < 0) return true
     if (typeof one === 'object' && one !== null) {
       for (const key in one) {
-        if (!Array.isArray(one) && key.length > 2 && quotes(said, key.toLowerCase())) return true
+        if (!Array.isArray(one) && key.length > 2 && quotes(said, marked, key.slice(0, 1_000).toLowerCase())) return true
         if (open.length <= values) open.push((one as Record<string, unknown>)[key])
       }
     } else if (typeof one === 'string' || typeof one === 'number') {
       // Libraries cut long values short; so do we, to find them.
       const text = String(one).slice(0, 1_000).toLowerCase()
       characters -= text.length
-      if (isRepeated(text)) return true
+      if (isRepeated(text) || marked.some((word) => contains(text, word))) return true
     }
   }
   return false
 }
 
 /** Does the message name this key as libraries name an unknown one, or could nobody but the client have named it so? */
-function quotes(said: string, key: string): boolean {
+function quotes(said: string, marked: readonly string[], key: string): boolean {
+  if (marked.some((word) => contains(key, word))) return true
   if (!said.includes(key)) return false
   return !NAME.test(key) || ['"', "'", '`'].some((mark) => said.includes(mark + key + mark))
 }

@@ -22,9 +22,27 @@ export type StructureFault = 'input-too-complex' | 'key-forbidden'
 
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
+const KEYS = 1_000
+
+/**
+ * Has a JSON text more keys than that? Looks before JSON.parse does, which takes a quarter of a second for the 130,000 keys
+ * that fit in a megabyte. Counts colons outside strings; a text too short for so many is not looked at.
+ */
+export function hasMoreKeys(json: Uint8Array, { keys = KEYS }: StructureLimits): boolean {
+  if (json.byteLength < keys * '"":0,'.length) return false
+  let left = keys
+  for (let i = 0, quoted = false; i < json.byteLength; i++) {
+    const byte = json[i]
+    if (byte === 0x22) quoted = !quoted
+    else if (quoted) i += byte === 0x5c ? 1 : 0
+    else if (byte === 0x3a && --left < 0) return true
+  }
+  return false
+}
+
 /** The first fault, or `undefined`. Linear in the size of the value, and stops at the first limit. */
 export function structureFault(value: unknown, limits: StructureLimits = {}): StructureFault | undefined {
-  const { depth = 32, keys = 1_000, items = 10_000, characters = 1_000_000 } = limits
+  const { depth = 32, keys = KEYS, items = 10_000, characters = 1_000_000 } = limits
   let left = keys
   let level: unknown[] = [value]
   for (let at = 0; level.length > 0; at++) {

@@ -12,7 +12,7 @@ import { bytes, count } from '../core/quantity.ts'
 import { inputErrors } from './issues.ts'
 import type { OutputOf, SchemaResult, StandardSchema } from './standard-schema.ts'
 import type { StructureLimits } from './structure.ts'
-import { structureFault } from './structure.ts'
+import { hasMoreKeys, structureFault } from './structure.ts'
 
 /** What to validate, by any Standard Schema. */
 export interface Schemas {
@@ -94,7 +94,7 @@ export function validate<const S extends Schemas>(
       if (wrongType !== undefined) return wrongType
       if (!present) return checked(undefined)
       return readBody(request, context, most).then((body) => {
-        const parsed = parseJson(body)
+        const parsed = hasMoreKeys(body, structure) ? TOO_COMPLEX : parseJson(body)
         return parsed.fault === undefined ? checked(parsed.value) : no(parsed.fault)
       }, refusedBody)
     },
@@ -127,6 +127,8 @@ function typeFault(request: Request, declared: string | null): Refuse | undefine
 }
 
 const UTF8 = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const TOO_COMPLEX: Parsed = { fault: 'input-too-complex' }
 
 type Parsed = { readonly value: unknown; readonly fault?: undefined } | { readonly fault: ProblemCode }
 

@@ -175,7 +175,7 @@ const ALWAYS: ReadonlySet<string> = new Set(['requestId', 'clientIp', 'errors'])
 function announceRisks(risks: readonly string[]): Wrapper {
   const message = `this policy is weaker than its defaults: ${risks.join('; ')}`
   return (next) => (request, context) => {
-    warnOnce(context, message, message)
+    warnOnce(context, 'policy-weakened', message)
     return next(request, context)
   }
 }

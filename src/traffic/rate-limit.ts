@@ -1,6 +1,5 @@
 import { sfInteger, sfString } from '../core/fields.ts'
 import type { Context } from '../core/context.ts'
-import { extend } from '../core/context.ts'
 import type { Decision, Rollout } from '../core/guard.ts'
 import { ALLOW, guard, refusal } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
@@ -146,20 +145,20 @@ function fieldText(name: string): string {
 const COUNTED = Symbol('the limits that have counted this request')
 
 interface Counted {
-  readonly [COUNTED]?: Limit[]
+  [COUNTED]?: Limit[]
 }
 
 /** Has this limit counted this request before: is it mounted twice? Warns where another has its name. */
 function isCounted(limit: Limit, context: Context & Counted): boolean {
   const before = context[COUNTED]
   if (before === undefined) {
-    extend(context, { [COUNTED]: [limit] })
+    context[COUNTED] = [limit]
     return false
   }
   if (before.includes(limit)) return true
   if (before.some((one) => one.name === limit.name)) {
     const message = `rateLimit: two limits of one request are named '${limit.name}'; give each a name of its own`
-    warnOnce(context, `rate-limit-name:${limit.name}`, message)
+    warnOnce(context, 'rate-limit-name', message)
   }
   before.push(limit)
   return false
