@@ -35,7 +35,7 @@ export interface CorsOptions {
  *          token. Per request: what a function given as `origins` throws.
  * Fails:   closed: without permission, scripts read nothing.
  * Costs:   one header; a listed origin's answer is prepared when made.
- * Source:  Fetch §3.2 (CORS protocol); RFC 9110 §12.5.5; PITFALLS 8; fault 33.
+ * Source:  Fetch §3.2 (CORS protocol); RFC 9110 §12.5.5.
  *
  * @example
  * cors({ origins: ['https://app.example'], credentials: true })

@@ -22,7 +22,7 @@ export interface CsrfOptions extends Rollout {
  * Throws:  when made: TypeError for a malformed origin.
  * Fails:   closed: `Origin: null`, or one that does not parse, is another site.
  * Costs:   two headers, and only for unsafe methods.
- * Source:  Fetch Metadata §2.2; RFC 6454; Go's `http.CrossOriginProtection`; ASVS 5 3.5.1 to 3.5.3; PITFALLS 40; fault 33.
+ * Source:  Fetch Metadata §2.2; RFC 6454; Go's `http.CrossOriginProtection`; ASVS 5 3.5.1 to 3.5.3.
  *
  * @example
  * csrf({ origins: ['https://app.example'] })

@@ -5,7 +5,7 @@ import { show } from '../core/quantity.ts'
 /** Who may use a feature: nobody `[]`, this origin `['self']`, some origins `['https://a.example']`, or all `'*'`. */
 export type PermissionsPolicy = Readonly<Record<string, '*' | readonly ('self' | 'src' | (string & {}))[]>>
 
-/** S4's list, as text: what a page without hardware has no use for. */
+/** As text: what a page without hardware has no use for. */
 export const NO_HARDWARE: string =
   'camera=(), microphone=(), geolocation=(), payment=(), usb=(), magnetometer=(), gyroscope=(), accelerometer=()'
 

@@ -89,7 +89,7 @@ export interface SecurityHeadersOptions {
  *          year, preload without subdomains.
  * Fails:   not.
  * Costs:   one pointer, plus 0.1 to 0.8 µs per header sent, by runtime; with nonces 1 µs more.
- * Source:  CSP Level 3; RFC 6797; W3C Reporting API; OWASP Secure Headers; ASVS 5 §3.4; PITFALLS 23.
+ * Source:  CSP Level 3; RFC 6797; W3C Reporting API; OWASP Secure Headers; ASVS 5 §3.4.
  *
  * @example
  * securityHeaders({ contentSecurityPolicy: csp({ 'default-src': ["'self'"] }), frameOptions: 'SAMEORIGIN' })

@@ -106,7 +106,8 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
       record(context, { kind: 'degraded', guard: name, code: 'guard-unavailable', reason: decision.reason })
       if (!enforced || onDegraded === 'allow') return pass()
       const seconds = Math.max(1, Math.ceil(decision.retryAfter || 1))
-      return refuse(context, problem('guard-unavailable', { headers: { 'retry-after': String(seconds) } }))
+      const detail = 'This could not be checked just now. Please try again later.'
+      return refuse(context, problem('guard-unavailable', { detail, headers: { 'retry-after': String(seconds) } }))
     }
     const { status, code } = decision.problem
     record(context, { kind: enforced ? 'refused' : 'would-refuse', guard: name, code, status })

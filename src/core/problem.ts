@@ -156,7 +156,7 @@ export const problemDetails: ProblemFormat = (problem, context) => {
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 
-/** The first report's envelope: `{ success, error, message, statusCode, timestamp, requestId, details }`. */
+/** The envelope of older services, for clients that know it: `{ success, error, message, statusCode, timestamp, requestId, details }`. */
 export const legacyEnvelope: ProblemFormat = (problem, context) => {
   const { errors, ...members } = problem.members ?? {}
   const wait = problem.headers?.['retry-after'] ?? ''

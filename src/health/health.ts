@@ -39,7 +39,7 @@ export interface HealthOptions {
  * Throws:  when made: TypeError if a path, duration or check is not usable.
  * Fails:   a check that throws or hangs is `fail`; its late answer is ignored.
  * Costs:   one comparison of the path for other requests.
- * Source:  draft-inadarei-api-health-check-06; PITFALLS 25.
+ * Source:  draft-inadarei-api-health-check-06.
  *
  * @example
  * health({ checks: { database: (signal) => fetch('http://db.internal/ping', { signal }) } })

@@ -49,7 +49,7 @@ export interface ValidateOptions {
  *          request: what the schema throws: a 500, and the handler does not run.
  * Fails:   closed.
  * Costs:   JSON.parse, one walk over the value (about a tenth of that) and the schema.
- * Source:  RFC 8259; RFC 9457 §3; RFC 6901; ASVS 5 2.2.1, 15.3.3, 15.3.6, 16.5.3; PITFALLS 11, 13 to 15.
+ * Source:  RFC 8259; RFC 9457 §3; RFC 6901; ASVS 5 2.2.1, 15.3.3, 15.3.6, 16.5.3.
  *
  * @example
  * validate({ body: v.object({ epochs: v.pipe(v.number(), v.minValue(1)) }) })
@@ -78,7 +78,10 @@ export function validate<const S extends Schemas>(
     return isPromise(result) ? result.then((one) => decided(one, value)) : decided(result, value)
   }
   const invalid = (errors: readonly object[]): Refuse =>
-    generic ? no('input-invalid') : refusal(problem('input-invalid', { members: { errors } }))
+    refusal(problem('input-invalid', {
+      detail: 'The input does not have the required form.',
+      members: generic ? undefined : { errors },
+    }))
   const decided = (result: SchemaResult<unknown>, value: unknown): Decision<HasInput<InputOf<S>>> =>
     result.issues === undefined
       // The one schema's output is what InputOf computes from it.

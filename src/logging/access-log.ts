@@ -38,7 +38,7 @@ export interface AccessLogOptions {
  * Throws:  when made: TypeError if `headers` holds no token, or `write` or `skip` is no function.
  * Fails:   a sink that throws is ignored; a request is never delayed.
  * Costs:   about 0.5 µs, and what the sink costs.
- * Source:  ASVS 5 16.2.1 to 16.2.5, 16.4.1; PITFALLS 10, 22.
+ * Source:  ASVS 5 16.2.1 to 16.2.5, 16.4.1.
  *
  * @example
  * accessLog({ write: fileLines('access.log'), skip: onPath('/static/*') })

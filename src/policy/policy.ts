@@ -134,7 +134,7 @@ export const ORDER: readonly (keyof Policy)[] = [
  * Throws:  when made: TypeError for an unknown slot, a value that is no wrapper, or `false` in a slot that is always on.
  * Fails:   as its slots do.
  * Costs:   the sum of its slots; composed once.
- * Source:  DESIGN: the one right order; ASVS 5 16.5.3.
+ * Source:  ASVS 5 16.5.3.
  *
  * @example
  * policy({ ...api, cors: cors({ origins: ['https://app.example'] }) })((request, context) => Response.json(context.clientIp))

@@ -32,7 +32,7 @@ export interface BodyLimitOptions {
  * Throws:  when made: TypeError if an option is not usable.
  * Fails:   closed: what cannot be measured is not passed on.
  * Costs:   one header; memory up to `max` for a body of unknown length that is read first.
- * Source:  RFC 9110 §8.6, §15.5.14; PITFALLS 12 (CVE-2026-44456).
+ * Source:  RFC 9110 §8.6, §15.5.14; CVE-2026-44456.
  *
  * @example
  * bodyLimit({ max: '100kb' })

@@ -22,7 +22,7 @@ export interface ContentTypeOptions extends Rollout {
  * Throws:  when made: TypeError if `allow` is empty or holds something that is no media type.
  * Fails:   closed: a body without a type is refused.
  * Costs:   two headers, and only where there is a body.
- * Source:  RFC 9110 §8.3, §15.5.16; RFC 6839 §3.1; PITFALLS 13; faults 17, 20.
+ * Source:  RFC 9110 §8.3, §15.5.16; RFC 6839 §3.1.
  *
  * @example
  * contentType({ allow: ['application/json'] })

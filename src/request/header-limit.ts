@@ -23,7 +23,7 @@ export interface HeaderLimitOptions extends Rollout {
  * Throws:  when made: TypeError if `max` or `fields` is not usable.
  * Fails:   not.
  * Costs:   walks all fields: 1 µs on Node and Bun, 4 to 8 µs on Deno and workerd. Off unless you mount it.
- * Source:  RFC 6585 §5; PITFALLS fault 6.
+ * Source:  RFC 6585 §5.
  *
  * @example
  * headerLimit({ max: '8kb' })

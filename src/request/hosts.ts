@@ -21,7 +21,7 @@ export interface HostsOptions extends Rollout {
  * Throws:  when made: TypeError if `allow` is empty or holds something that is no host.
  * Fails:   not.
  * Costs:   one header, one hash look-up.
- * Source:  RFC 9110 §7.2, §7.4, §15.5.20; PITFALLS 34.
+ * Source:  RFC 9110 §7.2, §7.4, §15.5.20.
  *
  * @example
  * hosts({ allow: ['api.example', 'localhost'] })

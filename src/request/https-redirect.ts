@@ -18,7 +18,7 @@ export interface HttpsRedirectOptions {
  * Sends browsers to HTTPS and refuses API calls that came without it.
  *
  * A redirect would hide from an API client that its token has just crossed the network in the clear: it must fail, loudly
- * (SEEDS 12.5). A browser opening a page (`Sec-Fetch-Mode: navigate`, or GET that accepts HTML) gets a 308, once: behind a
+ * (ASVS 5 4.1.2). A browser opening a page (`Sec-Fetch-Mode: navigate`, or GET that accepts HTML) gets a 308, once: behind a
  * proxy tell `clientIp` about it, or every request looks like plain HTTP, and those that say otherwise are refused, with a
  * warning, because redirecting them would never end.
  *
@@ -28,7 +28,7 @@ export interface HttpsRedirectOptions {
  * Throws:  when made: TypeError if `host` is not a host.
  * Fails:   not.
  * Costs:   nothing on HTTPS.
- * Source:  ASVS 5 4.1.2; RFC 9110 §15.4.9; PITFALLS 28.
+ * Source:  ASVS 5 4.1.2; RFC 9110 §15.4.9.
  *
  * @example
  * httpsRedirect({ host: 'www.example' })
@@ -47,7 +47,7 @@ export function httpsRedirect(options: HttpsRedirectOptions): Wrapper {
     if (isSecure(context) || exempt?.(request, context) === true) return next(request, context)
     const looping = saysHttps(request)
     if (looping) warnOnce(context, 'https-redirect-loop', LOOP)
-    if (looping || !isNavigation(request)) return refuseBy(context, 'https-redirect', problem('https-required'))
+    if (looping || !isNavigation(request)) return refuseBy(context, 'https-redirect', problem('https-required', { detail: 'This is served over HTTPS only.' }))
     const { pathname, search } = new URL(request.url)
     return new Response(null, { status: 308, headers: { location: `https://${host}${pathname}${search}` } })
   }

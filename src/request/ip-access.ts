@@ -22,7 +22,7 @@ export interface IpAccessOptions extends Rollout {
  * Throws:  when made: TypeError if neither list is given, or one holds something that is no address or network.
  * Fails:   a client without an address is refused where there is an `allow` list.
  * Costs:   about 0.5 µs, whatever the length of the lists.
- * Source:  PITFALLS 2 (CVE-2026-47674).
+ * Source:  RFC 4291 §2.5.5.2 (mapped addresses); CVE-2026-47674.
  *
  * @example
  * ipAccess({ allow: ['203.0.113.0/24', '2001:db8::/32'] })

@@ -19,7 +19,7 @@ export interface MethodsOptions extends Rollout {
  * Throws:  when made: TypeError if `allow` is empty, holds no token, or holds TRACE, TRACK or CONNECT.
  * Fails:   not.
  * Costs:   one hash look-up.
- * Source:  RFC 9110 §9.1, §15.5.6; ASVS 5 4.1.4; PITFALLS 37.
+ * Source:  RFC 9110 §9.1, §15.5.6; ASVS 5 4.1.4.
  *
  * @example
  * methods({ allow: ['GET', 'POST', 'DELETE'] })

@@ -31,7 +31,7 @@ const SAFE = /^[A-Za-z0-9_-]{8,128}$/
  *          id could not be a header value.
  * Fails:   not.
  * Costs:   one UUID, 0.05 to 0.2 µs.
- * Source:  RFC 9562 §5.4; PITFALLS 26.
+ * Source:  RFC 9562 §5.4.
  *
  * @example
  * requestId({ accept: fromPeers('10.0.0.0/8') })

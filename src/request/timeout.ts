@@ -29,7 +29,7 @@ export interface TimeoutOptions {
  * Throws:  when made: TypeError if `after` is not a duration.
  * Fails:   a handler that ignores the signal goes on running, unseen by the client.
  * Costs:   a timer, an AbortController and the request's own signal per request: about 3 µs.
- * Source:  RFC 9110 §15.6.5; PITFALLS 16.
+ * Source:  RFC 9110 §15.6.5.
  *
  * @example
  * timeout({ after: '10s' })
@@ -44,7 +44,7 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
     let late: ((response: Response) => void) | undefined
     const timer = setTimeout(() => {
       deadline.abort(new DOMException('The deadline has passed', 'TimeoutError'))
-      late?.(refuseBy(context, 'timeout', problem('deadline-exceeded')))
+      late?.(refuseBy(context, 'timeout', problem('deadline-exceeded', { detail: 'The answer took too long.' })))
     }, after)
     const clear = (): void => clearTimeout(timer)
     if (total) onEnd(context, clear)

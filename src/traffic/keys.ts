@@ -12,7 +12,7 @@ export const byClientIp: KeyOf<HasClientIp> = (context) => context.clientNetwork
 /** Whoever is signed in. */
 export const byPrincipal: KeyOf<HasPrincipal> = (context) => context.principal.id
 
-/** S0's rule: the user if `authenticate` has run, else the address. */
+/** The user if `authenticate` has run, else the address. */
 export const byPrincipalOrClientIp: KeyOf<HasClientIp> = (context) => {
   const { principal } = context as Partial<HasPrincipal>
   // A prefix each: no user id can spell another client's address.

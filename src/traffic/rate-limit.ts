@@ -50,7 +50,7 @@ export interface RateLimitOptions<Needs> extends Rollout {
  *          gives neither text nor `undefined`, or `cost` no positive whole number.
  * Fails:   as `onOutage` says when the store cannot answer: never as a 429, never with `RateLimit` fields.
  * Costs:   in memory about 0.2 µs and 24 bytes a key, at most the store's `maxKeys`.
- * Source:  RFC 6585 §4; RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-10; PITFALLS 4, 6, 7.
+ * Source:  RFC 6585 §4; RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-10.
  *
  * @example
  * rateLimit({ key: byClientIp, limit: 100, window: '15m' })

@@ -133,7 +133,7 @@ describe('compose', () => {
 })
 
 test('risky marks a wrapper only when there is a risk', () => {
-  const plain: Wrapper = (next) => next
+  const plain: Wrapper = (next) => (request, context) => next(request, context)
   expect(risky(plain, [])).toBe(plain)
   expect('~risks' in plain).toBe(false)
   expect(risky(plain, ["cors: origins '*'"])['~risks']).toEqual([`cors: origins '*'`])

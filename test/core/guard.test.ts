@@ -218,7 +218,7 @@ test('decide gets the one context and the one request', () => {
   expect(got![1]).toBe(context)
 })
 
-test('refuseBy refuses and records in one', async () => {
+test('refuseBy refuses and records in one', () => {
   const context = contextOf()
   const response = refuseBy(context, 'tea', teapot.problem)
   expect(response.status).toBe(418)

@@ -151,7 +151,7 @@ describe('refuse', () => {
 })
 
 describe('the legacy envelope', () => {
-  const legacy = async (init: ProblemInit): Promise<Record<string, unknown>> => {
+  const legacy = (init: ProblemInit): Promise<Record<string, unknown>> => {
     const context = withId('req_123456')
     context.format = legacyEnvelope
     const response = refuse(context, init)

@@ -225,19 +225,6 @@ describe('finish tells the end exactly once', () => {
     expect(told).toEqual([{ status: 200, bytes: 10, outcome: 'failed' }])
   })
 
-  test.each<[string, () => Promise<void>]>([
-    ['complete', () => Promise.resolve()],
-    ['aborted', () => Promise.reject(new Error('reset'))],
-  ])('where the runtime knows, by what it says (%s), without touching the body', async (outcome, completed) => {
-    const context = announced()
-    const told = listening(context)
-    const one = new Response(source(10).stream)
-    expect(finish(one, context, completed())).toBe(one)
-    await settled()
-    expect(told).toEqual([{ status: 200, bytes: undefined, outcome }])
-    await one.body!.cancel()
-  })
-
   test('with nobody listening, the body is not wrapped', () => {
     const one = new Response(source(10).stream)
     expect(finish(one, announced())).toBe(one)

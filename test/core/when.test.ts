@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import type { Context } from '../../src/core/context.ts'
 import { extend } from '../../src/core/context.ts'
 import type { Handler, Wrapper } from '../../src/core/handler.ts'
 import { isPromise, risky } from '../../src/core/handler.ts'
@@ -26,7 +25,7 @@ describe('when', () => {
     let folds = 0
     const counting: Wrapper = (next) => {
       folds++
-      return next
+      return (request, context) => next(request, context)
     }
     const counted = when(() => true, counting)(app)
     for (let i = 0; i < 10; i++) void counted(requestTo(), contextOf())
@@ -37,7 +36,7 @@ describe('when', () => {
     let got: unknown[] = []
     const request = requestTo()
     const context = contextOf()
-    const response = when((...both: [Request, Context]) => (got = both, false), mark)(app)(request, context)
+    const response = when((...both) => (got = both, false), mark)(app)(request, context)
     expect(isPromise(response)).toBe(false)
     expect(got).toEqual([request, context])
     expect(got[1]).toBe(context)
@@ -59,7 +58,8 @@ describe('when', () => {
   })
 
   test('keeps the risks of the wrapper, for the policy to list', () => {
-    const loose = risky(((next) => next) as Wrapper, ['loose: dangerously'])
+    const open: Wrapper = (next) => (request, context) => next(request, context)
+    const loose = risky(open, ['loose: dangerously'])
     expect(when(() => true, loose)['~risks']).toEqual(['loose: dangerously'])
     expect(unless(() => true, loose)['~risks']).toEqual(['loose: dangerously'])
     expect(when(() => true, mark)['~risks'] ?? []).toEqual([])
