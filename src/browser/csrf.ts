@@ -30,7 +30,7 @@ export interface CsrfOptions extends Rollout {
 export function csrf(options: CsrfOptions = {}): Wrapper {
   const trusted = new Set(options.origins ?? [])
   for (const origin of trusted) {
-    if (parse(origin)?.origin !== origin) {
+    if (typeof origin !== 'string' || parse(origin)?.origin !== origin) {
       throw new TypeError(`csrf: origins must hold origins such as 'https://app.example', got '${origin}'`)
     }
   }

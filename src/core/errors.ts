@@ -85,9 +85,12 @@ function responseOf(error: unknown): Response | undefined {
   return isResponse(response) ? response : undefined
 }
 
-/** By its tag, not by `instanceof`: on Node, `@hono/node-server` replaces the global class, and what `fetch` returns is none. */
+/**
+ * By its tag, not by `instanceof`: on Node, `@hono/node-server` replaces the global class, and what `fetch` returns is none.
+ * A network error (status 0) cannot be sent.
+ */
 function isResponse(value: unknown): value is Response {
-  return Object.prototype.toString.call(value) === '[object Response]'
+  return Object.prototype.toString.call(value) === '[object Response]' && (value as Response).status > 0
 }
 
 function problemOf(error: unknown): ProblemInit | undefined {

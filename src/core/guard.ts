@@ -127,7 +127,10 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
       decision = broken(error)
     }
     return isPromise(decision)
-      ? decision.then(undefined, broken).then((decided) => settle(decided, next, request, context))
+      ? decision.then(
+        (decided) => settle(decided, next, request, context),
+        (error: unknown) => settle(broken(error), next, request, context),
+      )
       : settle(decision, next, request, context)
   }
 }

@@ -33,7 +33,7 @@ export function hosts(options: HostsOptions): Wrapper {
   const exact = new Set<string>()
   const suffixes: string[] = []
   for (const host of options.allow) {
-    const bare = String(host).replace(/^\*\./, '')
+    const bare = typeof host === 'string' ? host.replace(/^\*\./, '') : ''
     const parsed = parse(bare)
     if (parsed === undefined) throw new TypeError(`hosts: allow holds '${host}', which is no host`)
     const name = parsed.port === '' ? parsed.name : `${parsed.name}:${parsed.port}`

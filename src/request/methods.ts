@@ -29,7 +29,8 @@ export function methods(options: MethodsOptions): Wrapper {
     throw new TypeError('methods: allow must be a list of methods')
   }
   for (const method of options.allow) {
-    const usable = isToken(method) && !['TRACE', 'TRACK', 'CONNECT'].includes(method.toUpperCase())
+    const usable = typeof method === 'string' && isToken(method) &&
+      !['TRACE', 'TRACK', 'CONNECT'].includes(method.toUpperCase())
     if (!usable) throw new TypeError(`methods: allow holds '${method}', which cannot be served`)
   }
   const allowed = new Set(options.allow)
