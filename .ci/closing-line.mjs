@@ -28,8 +28,9 @@ for (const name of reports) {
 
 // A test may be left out on one runtime if another ran it. One that nothing ran has failed: here everything can run.
 const never = [...skipped].filter(([, fullName]) => !ran.has(fullName))
-for (const [said] of never) console.log(`never ran: ${said}`)
+for (const [said] of never.slice(0, 20)) console.log(`never ran: ${said}`)
+if (skipped.size > 0) console.log(`${skipped.size} left out on a runtime, ${never.length} of them on all`)
 
 failed = Math.max(failed, Number(runs)) + Number(checks) + never.length // a run can fail without a failed test
-console.log(`${passed} passed, ${failed} failed${skipped.size > 0 ? `, ${skipped.size} skipped` : ''}`)
+console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed > 0 || passed === 0 ? 1 : 0)

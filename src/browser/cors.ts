@@ -120,7 +120,9 @@ function checked(origin: string): string {
 function tokens(names: readonly string[], option: string): string {
   if (!Array.isArray(names)) throw new TypeError(`cors: ${option} must be a list`)
   for (const name of names) {
-    if (typeof name !== 'string' || !isToken(name)) throw new TypeError(`cors: ${option} must hold tokens, got '${name}'`)
+    if (typeof name !== 'string' || !isToken(name)) {
+      throw new TypeError(`cors: ${option} must hold tokens, got '${name}'`)
+    }
   }
   return names.join(', ')
 }

@@ -164,7 +164,9 @@ function hstsValue(options: StrictTransportSecurity | false): string | undefined
 }
 
 function removable(name: string): string {
-  if (typeof name !== 'string' || !isToken(name)) throw new TypeError(`securityHeaders: remove must hold header names, got ${show(name)}`)
+  if (typeof name !== 'string' || !isToken(name)) {
+    throw new TypeError(`securityHeaders: remove must hold header names, got ${show(name)}`)
+  }
   return fieldName(name)
 }
 

@@ -18,7 +18,7 @@ export function fail(code: ProblemCode): never {
 export function contentLength(request: Request): number | undefined {
   const value = request.headers.get('content-length')
   if (value === null) return undefined
-  return /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+  return /^\d+$/.test(value) ? Number(value) : Number.NaN
 }
 
 /**
@@ -27,9 +27,11 @@ export function contentLength(request: Request): number | undefined {
  */
 export function hasBody(request: Request, context: Context): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return false
+  const { name, framed } = context.platform
   const length = request.headers.get('content-length')
-  if (length !== null && context.platform.framed) return length !== '0'
-  return context.platform.name === 'node' ? request.headers.has('transfer-encoding') : request.body !== null
+  if (length !== null && framed) return length !== '0'
+  // Not on HTTP/2, which frames a body without either header: its requests come with a platform that is not `framed`.
+  return framed && name === 'node' ? request.headers.has('transfer-encoding') : request.body !== null
 }
 
 /** Bytes in memory of their own (TypeScript before 5.7 has no `Uint8Array<ArrayBuffer>`). */

@@ -50,7 +50,7 @@ export function mergeVary(present: string, added: string): string {
 export function mediaType(contentType: string | null): string {
   if (contentType === 'application/json') return contentType
   const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
-  const [kind, subtype, ...rest] = type.split('/')
+  const [kind, subtype, ...rest] = type.split('/', 3)
   return rest.length === 0 && kind !== undefined && subtype !== undefined && isToken(kind) && isToken(subtype)
     ? type
     : ''

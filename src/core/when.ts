@@ -40,5 +40,6 @@ export function unless<Needs = {}, Also = {}>(
   wrapper: Wrapper<unknown, Needs>,
 ): Wrapper<{}, Needs & Also> {
   const exempt = exemption(test)
-  return when((request, context: Context & Also) => !exempt(request, context), wrapper)
+  // A test that forgot to be synchronous gives a promise, which exempts nobody.
+  return when((request, context: Context & Also) => exempt(request, context) !== true, wrapper)
 }

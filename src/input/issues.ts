@@ -59,7 +59,12 @@ function messageOf(message: string, path: readonly PropertyKey[], input: unknown
   const words = said.match(/[\p{L}\p{N}]{4,}/gu) ?? []
   const marked = words.filter((word) => /\d/.test(word))
   const repeated = path.some((part, i) => isRepeatedKey(said, part, foreign && i === path.length - 1)) ||
-    some(at(input, path), said, marked, (text) => contains(said, text.trim()) || words.some((word) => contains(text, word))) ||
+    some(
+      at(input, path),
+      said,
+      marked,
+      (text) => contains(said, text.trim()) || words.some((word) => contains(text, word)),
+    ) ||
     some(input, said, marked, (text) => text.trim().length > 3 && contains(said, text.trim()))
   return repeated ? UNSAID : message
 }
@@ -88,7 +93,9 @@ function some(value: unknown, said: string, marked: readonly string[], isRepeate
     if (--values < 0 || characters < 0) return true
     if (typeof one === 'object' && one !== null) {
       for (const key in one) {
-        if (!Array.isArray(one) && key.length > 2 && quotes(said, marked, key.slice(0, 1_000).toLowerCase())) return true
+        if (!Array.isArray(one) && key.length > 2 && quotes(said, marked, key.slice(0, 1_000).toLowerCase())) {
+          return true
+        }
         if (open.length <= values) open.push((one as Record<string, unknown>)[key])
       }
     } else if (typeof one === 'string' || typeof one === 'number') {

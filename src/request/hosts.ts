@@ -2,6 +2,7 @@ import type { Rollout } from '../core/guard.ts'
 import { ALLOW, guard, refusal } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { problem } from '../core/problem.ts'
+import { isSecure } from '../core/request.ts'
 
 /** Options of {@link hosts}. */
 export interface HostsOptions extends Rollout {
@@ -44,11 +45,12 @@ export function hosts(options: HostsOptions): Wrapper {
   return guard({
     name: 'hosts',
     ...options,
-    decide(request) {
+    decide(request, context) {
       const host = parse(request.headers.get('host') ?? authority(request.url))
       if (host === undefined) return no
       const { name, port } = host
-      const both = `${name}:${port}`
+      // Clients leave the scheme's own port out.
+      const both = `${name}:${port === '' ? isSecure(context) ? '443' : '80' : port}`
       const known = exact.has(name) || exact.has(both) ||
         suffixes.some((one) => name.endsWith(one) || both.endsWith(one))
       return known ? ALLOW : no
@@ -58,6 +60,7 @@ export function hosts(options: HostsOptions): Wrapper {
 
 // Labels only: two Host fields arrive joined by a comma, and `evil.test, api.example` must not end in `.example`.
 function parse(host: string): { name: string; port: string } | undefined {
+  if (host.length > 300) return undefined // a name has at most 253 characters
   const match = /^(\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.?)(?::(\d{1,5}))?$/i.exec(host)
   return match === null ? undefined : { name: match[1]!.toLowerCase().replace(/\.$/, ''), port: match[2] ?? '' }
 }

@@ -47,7 +47,13 @@ export function httpsRedirect(options: HttpsRedirectOptions): Wrapper {
     if (isSecure(context) || exempt?.(request, context) === true) return next(request, context)
     const looping = saysHttps(request)
     if (looping) warnOnce(context, 'https-redirect-loop', LOOP)
-    if (looping || !isNavigation(request)) return refuseBy(context, 'https-redirect', problem('https-required', { detail: 'This is served over HTTPS only.' }))
+    if (looping || !isNavigation(request)) {
+      return refuseBy(
+        context,
+        'https-redirect',
+        problem('https-required', { detail: 'This is served over HTTPS only.' }),
+      )
+    }
     const { pathname, search } = new URL(request.url)
     return new Response(null, { status: 308, headers: { location: `https://${host}${pathname}${search}` } })
   }

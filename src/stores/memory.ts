@@ -25,7 +25,10 @@ export interface MemoryStoreOptions {
 const WAYS = 8
 const MOST_KEYS = 50_000_000
 
-/** A bounded {@link Store} in this process's memory. Throws a TypeError if `maxKeys` is no whole number from 8 to 50 million. */
+/**
+ * A bounded {@link Store} in this process's memory. Throws a TypeError if `maxKeys` is no whole number from 8 to 50
+ * million.
+ */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const maxKeys = count(options.maxKeys ?? 50_000, 'memoryStore: maxKeys', WAYS)
   // Found out at the first request, an impossible size would be an outage, and every request would pass.

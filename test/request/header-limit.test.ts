@@ -42,7 +42,7 @@ describe('refuses the bad', () => {
     const inner = spy()
     const started = performance.now()
     const response = await send(headerLimit()(inner.handler), request, context)
-    expect(performance.now() - started).toBeLessThan(50)
+    expect(performance.now() - started).toBeLessThan(500)
     expect(response.status).toBe(431)
     expect(await codeOf(response)).toBe('headers-too-large')
     expect(inner.calls).toHaveLength(0)

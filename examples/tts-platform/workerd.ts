@@ -1,0 +1,77 @@
+/** A Worker on this machine: bundled by esbuild, run by workerd itself, whose SIGTERM lets requests in flight finish. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { build } from 'esbuild'
+
+// workerd comes with miniflare.
+const workerd =
+  (createRequire(createRequire(import.meta.url).resolve('miniflare'))('workerd') as { default: string }).default
+
+const configOf = (address: string): string => `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = (
+    modules = [(name = "worker.js", esModule = embed "worker.js")],
+    compatibilityDate = "2026-07-30",
+  ))],
+  sockets = [(name = "http", address = "${address}", http = (), service = "main")],
+);
+`
+
+/** A Worker that listens. */
+export interface Workerd {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly close: () => Promise<void>
+}
+
+/** Starts a Worker; resolves when it listens. */
+export async function serveWorkerd(
+  entry: string,
+  { port, hostname }: { readonly port: number; readonly hostname: string },
+): Promise<Workerd> {
+  const folder = await mkdtemp(join(tmpdir(), 'workerd-'))
+  await build({
+    entryPoints: [entry],
+    outfile: join(folder, 'worker.js'),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    conditions: ['workerd', 'worker', 'browser'],
+  })
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname
+  await writeFile(join(folder, 'config.capnp'), configOf(`${host}:${port}`))
+  const child = spawn(workerd, ['serve', join(folder, 'config.capnp'), '--control-fd=3'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  })
+  const ended = once(child, 'exit').finally(() => rm(folder, { recursive: true, force: true }))
+  process.on('exit', () => child.kill('SIGKILL'))
+  const bound = await Promise.race([
+    listening(child.stdio[3] as Readable),
+    ended.then(([code]) => Promise.reject(new Error(`workerd ended with code ${code}`))),
+  ])
+  return {
+    url: `http://${host}:${bound}`,
+    port: bound,
+    pid: child.pid!,
+    close: async () => {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+async function listening(control: Readable): Promise<number> {
+  for await (const chunk of control) {
+    const port = /"event":"listen".*"port":(\d+)/.exec(String(chunk))?.[1]
+    if (port !== undefined) return Number(port)
+  }
+  throw new Error('workerd did not start')
+}

@@ -1,0 +1,24 @@
+import { toCloudflare, type WorkerLike } from '../../../adapters/cloudflare.ts'
+import { fixture } from '../app.ts'
+import { together } from '../mounts.ts'
+
+interface WorkerGlobal {
+  readonly WebSocketPair: new () => {
+    0: WebSocket
+    1: WebSocket & { accept(): void }
+  }
+}
+
+function upgrade(request: Request): Response {
+  if (request.headers.get('upgrade') !== 'websocket') {
+    return new Response('upgrade', { status: 426 })
+  }
+  const { 0: client, 1: server } = new (globalThis as unknown as WorkerGlobal)
+    .WebSocketPair()
+  server.accept()
+  server.addEventListener('message', ({ data }) => server.send(data as string))
+  return new Response(null, { status: 101, webSocket: client } as ResponseInit)
+}
+
+const worker: WorkerLike<unknown> = toCloudflare(together(fixture(upgrade)))
+export default worker

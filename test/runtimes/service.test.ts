@@ -1,0 +1,300 @@
+/** The first report's own checks, on its own service, as `npm start -- --runtime …` runs it. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type Answer, open, send, type Sent, until } from './client.ts'
+import { type Running, start, stop } from './processes.ts'
+import type { Target } from './setup.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'tts-platform-'))
+const PASSWORD = 'Correct-horse-7'
+const TRAINING = { voiceId: '7a1c3f52-0a35-4c8e-9a0d-5d0b8c2f1e11', dataset: 'mozilla/common_voice', epochs: 10 }
+// Every address of 127.0.0.0/8 is this machine on Linux; on others the checks share one, and the strictest is by user.
+const ALIASES = process.platform === 'linux'
+
+const names = inject('targets').map(({ name }) => name)
+const services = new Map<string, Promise<Running>>()
+
+beforeAll(() => {
+  for (const name of names) {
+    const log = join(folder, `${name}.log`)
+    const args = ['examples/tts-platform/main.ts', '--runtime', name, '--port', '0', '--log', log, '--attached']
+    const line = new RegExp(`^tts-platform on ${name} listening on http://127\\.0\\.0\\.1:(\\d+)$`, 'm')
+    const service = start(name, process.execPath, args, line)
+    service.catch(() => {})
+    services.set(name, service)
+  }
+})
+
+afterAll(async () => {
+  for (const service of await Promise.allSettled(services.values())) {
+    if (service.status === 'fulfilled') await stop(service.value)
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe.each(names)('tts-platform on %s', (name) => {
+  let service: Running
+  let target: Target
+  let alice = ''
+  let bob = ''
+
+  beforeAll(async () => {
+    service = await services.get(name)!
+    const port = Number(service.ready[1])
+    target = { name, port, url: `http://127.0.0.1:${port}`, pid: service.child.pid! }
+  }, 30_000)
+
+  const ask = (method: string, path: string, body?: unknown, token = '', more: Partial<Sent> = {}): Promise<Answer> =>
+    send(target, {
+      method,
+      path,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...more,
+    })
+  const parsed = <T = Record<string, unknown>>({ body }: Answer): T => JSON.parse(String(body)) as T
+  const field = ({ headers }: Answer, wanted: string): string | undefined =>
+    headers.find(([one]) => one === wanted)?.[1]
+  const signUp = async (username: string): Promise<string> => {
+    await ask('POST', '/api/auth/register', { username, email: `${username}@example.org`, password: PASSWORD })
+    return parsed<{ token: string }>(await ask('POST', '/api/auth/login', { username, password: PASSWORD })).token
+  }
+
+  test('105 requests give 429 after the 100th, with RateLimit fields and an integer Retry-After', async () => {
+    const answers: Answer[] = []
+    for (let i = 0; i < 105; i++) {
+      answers.push(await ask('GET', '/api', undefined, '', ALIASES ? { from: '127.0.0.2' } : {}))
+    }
+    expect(answers.map(({ status }) => status)).toEqual([...Array(100).fill(200), ...Array(5).fill(429)])
+    expect(field(answers[0]!, 'ratelimit-policy')).toBe('"general";q=100;w=900')
+    expect(field(answers[99]!, 'ratelimit')).toMatch(/^"general";r=0;t=\d+$/)
+    const last = answers[104]!
+    const seconds = Number(field(last, 'retry-after'))
+    expect(Number.isInteger(seconds) && seconds > 0 && seconds <= 900).toBe(true)
+    expect(parsed(last)).toMatchObject({
+      success: false,
+      error: 'TooManyRequests',
+      message: 'Too many requests. Please try again later.',
+      statusCode: 429,
+      retryAfter: seconds,
+    })
+  })
+
+  test('/health, /health/live and /health/ready answer, without a limit', async () => {
+    for (const path of ['/health', '/health/live', '/health/ready']) {
+      const answer = await ask('GET', path)
+      expect([answer.status, parsed(answer)]).toEqual([200, { status: 'pass' }])
+      expect(field(answer, 'ratelimit')).toBeUndefined()
+    }
+  })
+
+  test('POST /api/training with {"epochs":0} gives 400 naming the field', async () => {
+    const answer = await ask('POST', '/api/training', { epochs: 0 })
+    expect(answer.status).toBe(400)
+    expect(parsed(answer)).toMatchObject({
+      success: false,
+      error: 'ValidationError',
+      message: 'Validation failed. Please check your input.',
+      statusCode: 400,
+      requestId: field(answer, 'x-request-id'),
+      details: expect.arrayContaining([
+        { field: 'epochs', message: 'Epochs must be a whole number from 1 to 1000.', code: 'min_value' },
+      ]) as unknown,
+    })
+  })
+
+  test('a route that throws gives a 500 without a word of the cause', async () => {
+    const answer = await ask('GET', '/api/public/voices/7a1c3f52-0a35-4c8e-9a0d-5d0b8c2f1e11/sample')
+    expect(answer.status).toBe(500)
+    expect(String(answer.body)).not.toMatch(/hunter2|10\.0\.0\.7|ECONNREFUSED|stack/)
+    expect(parsed(answer)).toMatchObject({ success: false, error: 'InternalServerError', statusCode: 500 })
+    expect(await until(() => Promise.resolve(service.output()), (output) => output.includes('ECONNREFUSED'))).toContain(
+      'ECONNREFUSED',
+    )
+  })
+
+  test('register refuses a weak password, each rule with its sentence', async () => {
+    const answer = await ask('POST', '/api/auth/register', { username: 'a', email: 'nowhere', password: 'short' })
+    expect(answer.status).toBe(400)
+    const { details } = parsed<{ details: { field: string }[] }>(answer)
+    expect(new Set(details.map((one) => one.field))).toEqual(new Set(['username', 'email', 'password']))
+    expect(String(answer.body)).not.toContain('short')
+  })
+
+  test('register, sign in, and be somebody', async () => {
+    alice = await signUp('alice')
+    bob = await signUp('bob')
+    expect(alice).toMatch(/^[\w-]{43}$/)
+    const answer = await ask('GET', '/api/settings', undefined, alice)
+    expect(parsed(answer)).toEqual({ success: true, settings: { language: 'en', sampleRate: 22_050, hasToken: false } })
+  })
+
+  test('a wrong password and an unknown account are told alike', async () => {
+    const wrong = await ask('POST', '/api/auth/login', { username: 'alice', password: 'Wrong-horse-7' })
+    const unknown = await ask('POST', '/api/auth/login', { username: 'nobody', password: 'Wrong-horse-7' })
+    expect([wrong.status, unknown.status]).toEqual([401, 401])
+    const said = (answer: Answer): object => ({ ...parsed(answer), timestamp: '', requestId: '' })
+    expect(said(wrong)).toEqual(said(unknown))
+  })
+
+  test('what needs a user is refused to a stranger, and to a token that is none', async () => {
+    for (const token of ['', 'a'.repeat(43)]) {
+      const answer = await ask('GET', '/api/training', undefined, token)
+      expect([answer.status, field(answer, 'www-authenticate')]).toEqual([401, 'Bearer'])
+      expect(parsed(answer)).toMatchObject({ success: false, error: 'Unauthorized', statusCode: 401 })
+    }
+  })
+
+  test('a job is made, found by its owner, and by nobody else', async () => {
+    const made = await ask('POST', '/api/training', TRAINING, alice)
+    expect(made.status).toBe(202)
+    const location = field(made, 'location')!
+    expect(parsed(await ask('GET', location, undefined, alice))).toMatchObject({
+      job: { ...TRAINING, status: 'queued' },
+    })
+    expect(parsed(await ask('GET', '/api/training?limit=5', undefined, alice))).toMatchObject({ total: 1 })
+    expect((await ask('GET', location, undefined, bob)).status).toBe(404)
+  })
+
+  test.each([
+    ['GET', '/api/training/not-a-uuid', 'id'],
+    ['GET', '/api/training?page=0', 'page'],
+    ['GET', '/api/training?limit=1&limit=2', 'limit'],
+    ['GET', '/api/sources/search', 'q'],
+    ['GET', '/api/sources/search?q=%20', 'q'],
+  ])('%s %s is a 400 that names %s', async (method, path, named) => {
+    const answer = await ask(method, path, undefined, alice)
+    expect(answer.status).toBe(400)
+    expect(parsed(answer)).toMatchObject({ details: [{ field: named }] })
+  })
+
+  test('search finds, download takes owner/name only', async () => {
+    expect(parsed(await ask('GET', '/api/sources/search?q=BARK', undefined, alice))).toMatchObject({
+      results: [{ repository: 'suno/bark' }],
+    })
+    expect((await ask('POST', '/api/sources/download', { repository: ' suno/bark\u0000 ' }, alice)).status).toBe(202)
+    for (const repository of ['suno', '../etc/passwd', 'a/b/c', 'https://evil.example/x']) {
+      expect((await ask('POST', '/api/sources/download', { repository }, alice)).status).toBe(400)
+    }
+  })
+
+  test('settings take a Hugging Face token and never give it back', async () => {
+    const token = `hf_${'a1'.repeat(17)}`
+    const saved = await ask('PUT', '/api/settings', { language: 'de', sampleRate: 44_100, token }, alice)
+    expect(parsed(saved)).toEqual({ success: true, settings: { language: 'de', sampleRate: 44_100, hasToken: true } })
+    expect((await ask('POST', '/api/settings/token', { token }, alice)).status).toBe(200)
+    const refused = await ask('POST', '/api/settings/token', { token: 'sk-hunter2' }, alice)
+    expect(refused.status).toBe(400)
+    expect(parsed(refused)).toMatchObject({ details: [{ field: 'token' }] })
+    expect(String(refused.body)).not.toContain('hunter2')
+  })
+
+  test('404 and 405 come in the envelope', async () => {
+    const missing = await ask('GET', '/api/nothing', undefined, alice)
+    expect([missing.status, parsed(missing)]).toMatchObject([404, {
+      success: false,
+      error: 'NotFound',
+      statusCode: 404,
+    }])
+    const method = await ask('DELETE', '/api/training', undefined, alice)
+    expect([method.status, field(method, 'allow')]).toEqual([405, 'POST, GET, HEAD'])
+  })
+
+  test('the configured origin may read, another may not; nothing is cached', async () => {
+    const headers = (origin: string): Partial<Sent> => ({ headers: { origin } })
+    const allowed = await ask('GET', '/api/public/voices', undefined, '', headers('http://localhost:5173'))
+    const other = await ask('GET', '/api/public/voices', undefined, '', headers('https://evil.example'))
+    expect(field(allowed, 'access-control-allow-origin')).toBe('http://localhost:5173')
+    expect(field(allowed, 'cache-control')).toBe('no-store')
+    expect(field(other, 'access-control-allow-origin')).toBeUndefined()
+  })
+
+  /** Calls until 429; how many of the limit's number were left is what its own field said first. */
+  const exhaust = async (
+    method: string,
+    path: string,
+    token = '',
+  ): Promise<{ policy: string; left: number; passed: number }> => {
+    const limit = path.includes('auth') || path.includes('public') ? 0 : 1
+    const member = (answer: Answer, wanted: string): string => field(answer, wanted)!.split(', ').at(limit) ?? ''
+    const first = await ask(method, path, undefined, token)
+    const left = Number(/r=(\d+)/.exec(member(first, 'ratelimit'))![1])
+    let passed = 0
+    while ((await ask(method, path, undefined, token)).status !== 429) passed++
+    return { policy: member(first, 'ratelimit-policy'), left, passed }
+  }
+
+  test.each([
+    ['POST', '/api/sources/download', '"download";q=10;w=3600'],
+    ['GET', '/api/sources/search?q=tts', '"search";q=30;w=900'],
+    ['POST', '/api/training', '"training";q=5;w=3600'],
+    ['GET', '/api/settings', '"settings";q=20;w=3600'],
+  ])('%s %s stops at its number, by user', async (method, path, policy) => {
+    const { left, passed, ...limit } = await exhaust(method, path, bob)
+    expect(limit).toEqual({ policy })
+    expect(passed).toBe(left)
+    expect(left).toBe(Number(/q=(\d+)/.exec(policy)![1]) - 1)
+    // Another user, from the same address, has an allowance of their own.
+    expect((await ask(method, path, undefined, alice)).status).not.toBe(429)
+  })
+
+  test('listing jobs is no training', async () => {
+    expect((await ask('GET', '/api/training', undefined, bob)).status).toBe(200)
+  })
+
+  test.each([
+    ['POST', '/api/auth/login', '"auth";q=10;w=3600'],
+    ['GET', '/api/public/voices', '"public";q=200;w=900'],
+  ])('%s %s stops at its number, by address: a token buys nothing', async (method, path, policy) => {
+    const { left, passed, ...limit } = await exhaust(method, path)
+    expect(limit).toEqual({ policy })
+    expect(passed).toBe(left)
+    expect((await ask(method, path, undefined, alice)).status).toBe(429)
+  })
+
+  test('violations and security events are in a log of their own, one JSON line each, without a secret', async () => {
+    const log = join(folder, `${name}.log`)
+    const read = (): string => name === 'workerd' ? service.output() : existsSync(log) ? readFileSync(log, 'utf8') : ''
+    const text = await until(
+      () => Promise.resolve(read()),
+      (all) => all.includes('"rate-limit-exceeded"') && all.includes('"auth"') || all.includes('credentials-invalid'),
+    )
+    const events = text.split('\n').filter((line) => line.includes('"guard"') && !line.includes('"events"'))
+      .map((line) => JSON.parse(line) as { guard: string; code: string; principal?: string; client: string })
+    expect(new Set(events.map(({ guard }) => guard))).toEqual(
+      new Set(['rate-limit', 'validate', 'login', 'signed-in', 'errors']),
+    )
+    expect(events.filter(({ code }) => code === 'rate-limit-exceeded').length).toBeGreaterThan(10)
+    expect(events.some(({ principal }) => principal !== undefined)).toBe(true)
+    for (const secret of [PASSWORD, alice, bob, 'hf_a1', 'Wrong-horse']) {
+      expect(text + service.output()).not.toContain(secret)
+    }
+  })
+
+  test('SIGTERM: a request in flight is answered, then the process ends with 0', async () => {
+    const body = '{"epochs":0}'
+    const socket = await open(target)
+    let answer = ''
+    socket.on('data', (chunk) => answer += String(chunk))
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    const address = name === 'workerd' ? 'CF-Connecting-IP: 127.0.0.1\r\n' : ''
+    socket.write(
+      `POST /api/training HTTP/1.1\r\nHost: 127.0.0.1\r\n${address}Content-Type: application/json\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    service.child.kill('SIGTERM')
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(service.child.exitCode).toBeNull()
+    socket.write(body.slice(5))
+    expect(await service.exit).toBe(0)
+    await closed
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('"field":"epochs"')
+  }, 15_000)
+})
