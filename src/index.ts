@@ -77,7 +77,7 @@ export {
 // Your own wrappers and guards
 export { compose } from './core/compose.ts'
 export type { After, AnyWrapper, Declares, Handler, MaybePromise, Wrap, Wrapper } from './core/handler.ts'
-export { type Test, unless, when } from './core/when.ts'
+export { exemption, type Test, unless, when } from './core/when.ts'
 export {
   ALLOW,
   type Allow,

@@ -1,6 +1,6 @@
 /**
  * PITFALLS 18: importing and constructing does no I/O, sets no timer, and reads no clock and no randomness, so that a
- * pipeline may be built at a Worker's module scope. Everything but the Node adapter is loaded there, with all of that
+ * pipeline may be built at a Worker's module scope. Everything that does not need Node is loaded there, with all of that
  * forbidden until the first request.
  */
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root, sources } from './house/source.ts'
 
 const files = sources('src/**/*.ts', 'adapters/**/*.ts').map(({ path }) => path)
-  .filter((path) => !/^adapters\/node[./]/.test(path))
+  .filter((path) => !/^adapters\/(?:node|file)[./]/.test(path))
 
 const worker = `
 import { allow, seen } from './test/platform/forbid.ts'

@@ -59,7 +59,10 @@ export function answer(error: unknown, request: Request, context: Context, log: 
   let said: ProblemInit = left ? problem('body-unreadable') : problem('internal-error', { detail: 'Something went wrong on our side.' })
   try {
     const thrown = responseOf(error)
-    if (thrown !== undefined) return thrown
+    if (thrown !== undefined) {
+      if (thrown.status >= 500) report(problem('internal-error', { status: thrown.status }), { error }, request, context, log)
+      return thrown
+    }
     said = problemOf(error) ?? said
   } catch {
     // A trap for whoever looks at it, such as a Proxy or a throwing getter, is a bug like any other.

@@ -75,7 +75,8 @@ export interface GuardSpec<Adds, Needs> {
  * Adds:    what `decide` allows with.
  * Refuses: as `decide` says; 503 `guard-unavailable` when it is degraded.
  * Throws:  when made: TypeError if `share` is not from 0 to 1. Per request: what `decide` throws, save in report mode,
- *          where a broken guard is `degraded` and the request passes.
+ *          where a broken guard is `degraded` and the request passes. (A guard that reads a body beyond its own limit has
+ *          used it up, in report mode too.)
  * Fails:   closed, unless `onDegraded` is `'allow'` or the mode is `'report'`; always with an event.
  * Costs:   one call; stays synchronous when `decide` is.
  * Source:  —

@@ -4,6 +4,7 @@ import type { HasSignal } from '../core/facts.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { isPromise } from '../core/handler.ts'
+import type { ProblemInit } from '../core/problem.ts'
 import { problem } from '../core/problem.ts'
 import type { Duration } from '../core/quantity.ts'
 import { milliseconds } from '../core/quantity.ts'
@@ -41,10 +42,10 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
   return (next) => (request, context) => {
     const deadline = new AbortController()
     const signal = AbortSignal.any([request.signal, deadline.signal])
-    let late: ((response: Response) => void) | undefined
+    let late: (() => void) | undefined
     const timer = setTimeout(() => {
       deadline.abort(new DOMException('The deadline has passed', 'TimeoutError'))
-      late?.(refuseBy(context, 'timeout', problem('deadline-exceeded', { detail: 'The answer took too long.' })))
+      late?.()
     }, after)
     const clear = (): void => clearTimeout(timer)
     if (total) onEnd(context, clear)
@@ -56,9 +57,10 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
       }
       return new Promise<Response>((resolve, reject) => {
         let answered = false
-        late = (refused) => {
+        late = () => {
           answered = true
-          resolve(refused)
+          // In a promise: a format of the user's that throws is for the error boundary, not for the timer.
+          resolve(Promise.resolve().then(() => refuseBy(context, 'timeout', LATE)))
         }
         const settle = (act: () => void, drop?: () => void): void => {
           if (!total) clear()
@@ -78,6 +80,8 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
     }
   }
 }
+
+const LATE: ProblemInit = /* @__PURE__ */ problem('deadline-exceeded', { detail: 'The answer took too long.' })
 
 /** The signal of {@link timeout} where there is one, else the request's own: for helpers that work under both. */
 export function signalOf(request: Request, context: Context): AbortSignal {

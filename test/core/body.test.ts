@@ -223,6 +223,12 @@ describe('PITFALLS 12: the limit', () => {
     expect(untouched.pulled).toBe(0)
   })
 
+  test('one beyond all numbers, likewise', async () => {
+    const untouched = source(10)
+    expect(await codeOf(readBody(claiming('9'.repeat(400), untouched.stream), context, 1_000))).toBe('body-too-large')
+    expect(untouched.pulled).toBe(0)
+  })
+
   test.each(['-1', '1e3', '5, 5', ''])(
     'fault 14: the Content-Length %j is refused without reading a byte',
     async (length) => {

@@ -86,6 +86,10 @@ describe('unless', () => {
     }
   })
 
+  test('a test that forgot to be synchronous exempts nobody', async () => {
+    expect(await bodyOf(unless(() => Promise.resolve(true) as never, mark)(app), '/')).toBe('marked')
+  })
+
   test('takes a test of one’s own', async () => {
     const mine = unless((request) => request.method === 'GET', mark)(app)
     expect(await bodyOf(mine, '/')).toBe('plain')

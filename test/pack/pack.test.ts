@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, string> }
 const entries = Object.keys(manifest.exports).filter((key) => key !== './package.json')
   .map((key) => `sallyport${key.slice(1)}`)
-const edgeEntries = entries.filter((entry) => entry !== 'sallyport/node')
+const edgeEntries = entries.filter((entry) => !['sallyport/node', 'sallyport/file'].includes(entry))
 
 let project = ''
 let installed = ''

@@ -73,7 +73,7 @@ describe.each(inject('targets'))('bodies on $name', (target) => {
         `POST /core/length HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${length}\r\n\r\nhello`,
       )
       // workerd's own parser says 500; on Cloudflare no such request gets that far.
-      expect([0, 400, target.name === 'workerd' ? 500 : 413]).toContain(statusOf(answer))
+      expect([0, 400, 413, ...(target.name === 'workerd' ? [500] : [])]).toContain(statusOf(answer))
     },
   )
 

@@ -38,6 +38,8 @@ export const core: Wrapper<Edge> = policy({
   contentType: false,
 })
 
+/** @hono/node-server gives a string no type of its own where there are other headers. */
+const PLAIN = { 'content-type': 'text/plain;charset=utf-8' }
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const note = (context: Context & Edge, what: string): void => void done.set(context.requestId, what)
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -93,14 +95,16 @@ export const lines: Table<Edge> = {
     return response
   },
   '/own': () =>
-    new Response('own', { headers: { 'X-Frame-Options': 'SAMEORIGIN', 'Cache-Control': 'public, max-age=60' } }),
-  '/vary': () => new Response('vary', { headers: { vary: 'Accept-Encoding, origin' } }),
+    new Response('own', {
+      headers: { ...PLAIN, 'X-Frame-Options': 'SAMEORIGIN', 'Cache-Control': 'public, max-age=60' },
+    }),
+  '/vary': () => new Response('vary', { headers: { ...PLAIN, vary: 'Accept-Encoding, origin' } }),
   '/announced': (_request, { head }) => {
     head.set('x-set', 'announced')
     head.force('x-forced', 'announced')
     head.append('x-appended', 'announced')
     head.remove('x-removed')
-    const own = { 'x-set': 'own', 'x-forced': 'own', 'x-appended': 'own', 'x-removed': 'own' }
+    const own = { ...PLAIN, 'x-set': 'own', 'x-forced': 'own', 'x-appended': 'own', 'x-removed': 'own' }
     return new Response('head', { headers: own })
   },
   '/throw/error': thrower(() => new Error('hunter2', { cause: new Error('10.0.0.7') })),

@@ -28,11 +28,12 @@ async function target(name: Target['name'], command: string, args: readonly stri
 export async function setup(project: TestProject): Promise<void> {
   const deno = ['run', '--no-lock', '--cached-only', '--allow-net=127.0.0.1']
   const started = await Promise.allSettled([
-    target('node', process.execPath, []),
+    // With little room for new objects, garbage goes soon, and what memory grows by is what is held.
+    target('node', process.execPath, ['--max-semi-space-size=1']),
     target('bun', binary('@oven/bun-*/bin/bun', 'bun'), ['run']),
     target('deno', binary('@deno/*/deno', 'deno'), deno),
     target('workerd', process.execPath, []),
-    target('hono', process.execPath, []),
+    target('hono', process.execPath, ['--max-semi-space-size=1']),
   ])
   const failed = started.find((one) => one.status === 'rejected')
   if (failed !== undefined) {

@@ -6,6 +6,7 @@
  * - `content-length`: servers may give a length or send chunks; for HEAD, 204, 205 and 304 they may say nothing
  *   (RFC 9110 §8.6). Where it is there, it is right: the bytes are compared.
  * - The case of names (HTTP has none) and their order (it means nothing between different names).
+ * - Whether a repeated field is two lines or one, joined by a comma (RFC 9110 §5.3); `Set-Cookie` is never joined.
  * - The parameter of a type that the platform itself gives: `text/plain; charset=UTF-8` on Node, `;charset=utf-8` on Bun,
  *   `;charset=UTF-8` elsewhere; and Bun's `Response.json` has one too (RFC 8259 §11: it means nothing).
  * - Ids, times and random numbers.
@@ -107,6 +108,11 @@ const REQUESTS: readonly Sent[] = [
 
 const CONNECTION = new Set(['date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length'])
 
+function typeOf(value: string): string {
+  const type = value.replace(/; ?charset=utf-8$/i, ';charset=utf-8')
+  return type === 'application/json;charset=utf-8' ? 'application/json' : type
+}
+
 /** What may be compared of an answer. */
 function comparable({ status, headers, body }: Answer): object {
   const mask = (text: string): string =>
@@ -116,15 +122,18 @@ function comparable({ status, headers, body }: Answer): object {
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
       .replace(/;t=\d+/g, ';t=<seconds>')
       .replace(/"retryAfter":\d+/g, '"retryAfter":<seconds>')
-  const fields = headers.filter(([name]) => !CONNECTION.has(name)).map(([name, value]) => {
-    if (name === 'content-type') {
-      const type = value.replace(/; ?charset=utf-8$/i, ';charset=utf-8')
-      return `${name}: ${type === 'application/json;charset=utf-8' ? 'application/json' : type}`
-    }
-    return `${name}: ${name === 'retry-after' ? '<seconds>' : mask(value)}`
+  const joined = new Map<string, string>()
+  const cookies: string[] = []
+  for (const [name, value] of headers) {
+    if (name === 'set-cookie') cookies.push(`${name}: ${value}`)
+    else if (!CONNECTION.has(name)) joined.set(name, joined.has(name) ? `${joined.get(name)}, ${value}` : value)
+  }
+  const fields = [...joined].map(([name, value]) => {
+    if (name === 'retry-after') return `${name}: <seconds>`
+    return `${name}: ${name === 'content-type' ? typeOf(value) : mask(value)}`
   }).sort()
   // Text where it is text, so that a difference can be read.
-  return { status, fields, body: body.byteLength > 100_000 ? body.byteLength : mask(body.toString('latin1')) }
+  return { status, fields, cookies, body: body.byteLength > 100_000 ? body.byteLength : mask(body.toString('latin1')) }
 }
 
 describe('one transcript', () => {
