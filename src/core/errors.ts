@@ -56,11 +56,15 @@ export function errors(options: ErrorsOptions = {}): Wrapper {
 export function answer(error: unknown, request: Request, context: Context, log: Log = consoleLog): Response {
   // The client left, and what waited for it broke: a read of its body, a fetch on its signal. Not a bug; nobody gets this.
   const left = request.signal?.aborted === true
-  let said: ProblemInit = left ? problem('body-unreadable') : problem('internal-error', { detail: 'Something went wrong on our side.' })
+  let said: ProblemInit = left
+    ? problem('body-unreadable')
+    : problem('internal-error', { detail: 'Something went wrong on our side.' })
   try {
     const thrown = responseOf(error)
     if (thrown !== undefined) {
-      if (thrown.status >= 500) report(problem('internal-error', { status: thrown.status }), { error }, request, context, log)
+      if (thrown.status >= 500) {
+        report(problem('internal-error', { status: thrown.status }), { error }, request, context, log)
+      }
       return thrown
     }
     said = problemOf(error) ?? said
