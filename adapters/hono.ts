@@ -142,8 +142,10 @@ function inner(request: Request, context: Context & HasHono): Promise<Response> 
   return next().then(() => {
     // Hono catches what routes throw before any middleware sees it.
     const { error } = c
-    if (error === undefined || error === exchange.answered) return c.res
-    throw error
+    if (error !== undefined && error !== exchange.answered) throw error
+    // Reading `c.res` would make one.
+    if (!c.finalized) throw new TypeError('the route returned no Response')
+    return c.res
   })
 }
 

@@ -10,8 +10,8 @@ export interface Caller {
 const SESSION = 24 * 3_600_000
 
 /**
- * Adds `principal` where the token is good. It refuses nobody: without a good token the caller is a stranger, counted by
- * address, so that guesses use up a limit before `signedIn` turns them away.
+ * Adds `principal` where the token is good. It refuses nobody: without a good token the caller is a stranger, counted
+ * by address, so that guesses use up a limit before `signedIn` turns them away.
  */
 export function authenticate(data: Data): Wrapper<Caller> {
   return guard<Caller>({

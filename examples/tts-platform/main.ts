@@ -38,9 +38,13 @@ function binary(pattern: string, name: string): string {
   return found ?? name
 }
 
-/** Runs the service in a process of its own, which ends with this one: its standard input is a pipe that closes then. */
+/** Runs the service in a process of its own, which ends with this one: its standard input is a pipe that closes. */
 function run(command: string, entry: readonly string[]): void {
-  const child = spawn(command, [...entry, ...args, '--attached'], { stdio: ['pipe', 'inherit', 'inherit'] })
+  const child = spawn(command, [...entry, ...args, '--attached'], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+    // Out of the terminal's reach: Ctrl+C would come twice, and the second means "at once".
+    detached: true,
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal))
   if (line.attached) process.stdin.resume().on('end', () => child.stdin.end())
   child.on('error', ({ message }) => misused(`${line.runtime}: ${message}`))

@@ -9,15 +9,15 @@ import * as schemas from './schemas.ts'
 
 const SERVICE = { name: 'tts-platform', version: '1.0.0' }
 
-/** All endpoints. Bodies are validated before anybody is asked to sign in, as S0's own check expects. */
+/** All endpoints. A body is validated before its sender is asked to sign in: S0's own checks send theirs without. */
 export function createRoutes(data: Data): Handler<Edge & Caller> {
   const table: Routes<Edge & Caller> = {
+    'GET /api': () => Response.json({ ...SERVICE, endpoints: Object.keys(table) }),
     ...auth(data),
     ...sources(),
     ...training(data),
     ...settings(data),
     ...open(),
-    'GET /api': () => Response.json({ ...SERVICE, endpoints: Object.keys(table) }),
   }
   return router(table)
 }
@@ -58,7 +58,7 @@ function sources(): Routes<Edge & Caller> {
     },
 
     'POST /api/sources/download': validate({ body: schemas.download })(signedIn((_request, { input }) => {
-      const download = { id: crypto.randomUUID(), status: 'queued', ...input.body }
+      const download = { ...input.body, id: crypto.randomUUID(), status: 'queued' }
       return Response.json({ success: true, download }, { status: 202 })
     })),
   }
@@ -68,15 +68,11 @@ function training(data: Data): Routes<Edge & Caller> {
   return {
     'POST /api/training': validate({ body: schemas.training })(
       signedIn((_request, { input, principal, clock }) => {
-        const job: Job = {
-          id: crypto.randomUUID(),
-          owner: principal.id,
-          status: 'queued',
-          created: new Date(clock.now()).toISOString(),
-          ...input.body,
-        }
-        data.jobs.set(job.id, job)
-        return Response.json({ success: true, job }, { status: 202, headers: { location: `/api/training/${job.id}` } })
+        const id = crypto.randomUUID()
+        const created = new Date(clock.now()).toISOString()
+        const job: Job = { ...input.body, id, owner: principal.id, status: 'queued', created }
+        data.jobs.set(id, job)
+        return Response.json({ success: true, job }, { status: 202, headers: { location: `/api/training/${id}` } })
       }),
     ),
 
@@ -120,7 +116,7 @@ function open(): Routes<Edge & Caller> {
 
     // The synthesiser is not part of this example: this is what a client sees of a dependency that is down.
     'GET /api/public/voices/:id/sample': () => {
-      throw new Error('connect ECONNREFUSED 10.0.0.7:5002 (synthesiser, password hunter2)')
+      throw new Error('connect ECONNREFUSED 10.0.0.7:5002')
     },
   }
 }

@@ -1,4 +1,4 @@
-/** A Worker on this machine: bundled by esbuild, run by workerd itself, whose SIGTERM lets requests in flight finish. */
+/** A Worker on this machine: bundled by esbuild, run by workerd itself, which on SIGTERM finishes what is in flight. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -50,6 +50,8 @@ export async function serveWorkerd(
   await writeFile(join(folder, 'config.capnp'), configOf(`${host}:${port}`))
   const child = spawn(workerd, ['serve', join(folder, 'config.capnp'), '--control-fd=3'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    // Out of the terminal's reach: it is for us to say when.
+    detached: true,
   })
   const ended = once(child, 'exit').finally(() => rm(folder, { recursive: true, force: true }))
   process.on('exit', () => child.kill('SIGKILL'))

@@ -1,4 +1,4 @@
-/** The service that the suite calls: the kernel's behaviours, each under a path of its own. The same on every runtime. */
+/** The service that the suite calls: the kernel's behaviours, each under its own path; the same on every runtime. */
 import * as v from 'valibot'
 import {
   accessLog,

@@ -1,4 +1,4 @@
-/** How the suite calls a target: by fetch, by Node's client where the order or number of fields matters, or byte by byte. */
+/** How the suite calls a target: by fetch, by Node's client where fields must be seen as they are, or byte by byte. */
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { Target } from './setup.ts'

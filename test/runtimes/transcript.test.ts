@@ -7,8 +7,8 @@
  *   (RFC 9110 §8.6). Where it is there, it is right: the bytes are compared.
  * - The case of names (HTTP has none) and their order (it means nothing between different names).
  * - Whether a repeated field is two lines or one, joined by a comma (RFC 9110 §5.3); `Set-Cookie` is never joined.
- * - The parameter of a type that the platform itself gives: `text/plain; charset=UTF-8` on Node, `;charset=utf-8` on Bun,
- *   `;charset=UTF-8` elsewhere; and Bun's `Response.json` has one too (RFC 8259 §11: it means nothing).
+ * - The parameter of a type that the platform itself gives: `text/plain; charset=UTF-8` on Node, `;charset=utf-8` on
+ *   Bun, `;charset=UTF-8` elsewhere; and Bun's `Response.json` has one too (RFC 8259 §11: it means nothing).
  * - Ids, times and random numbers.
  */
 import { describe, expect, inject, test } from 'vitest'

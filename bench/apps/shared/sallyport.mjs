@@ -4,29 +4,30 @@ import {
   bodyLimit,
   byClientIp,
   cors,
+  csp,
+  permissions,
   policy,
   rateLimit,
   requestId,
   securityHeaders,
   validate,
 } from '../../../dist/src/index.js'
+import { fileLines } from '../../../dist/adapters/file.js'
 import { Item } from './item.mjs'
 import * as job from './job.mjs'
 import { LOG_FILE } from './lifecycle.mjs'
-
-const { fileLines } = await import('../../../dist/adapters/file.js')
 
 export const secure = policy({
   requestId: requestId(),
   accessLog: accessLog({ write: fileLines(LOG_FILE) }),
   securityHeaders: securityHeaders({
-    contentSecurityPolicy: {
+    contentSecurityPolicy: csp({
       'default-src': ["'self'"],
       'base-uri': ["'self'"],
       'object-src': ["'none'"],
       'frame-ancestors': ["'none'"],
-    },
-    permissionsPolicy: { camera: [], geolocation: [], microphone: [] },
+    }),
+    permissionsPolicy: permissions({ camera: [], geolocation: [], microphone: [] }),
   }),
   cors: cors({ origins: [job.ALLOWED_ORIGIN], exposeHeaders: job.EXPOSED_HEADERS }),
   bodyLimit: bodyLimit({ max: '100kb' }),
