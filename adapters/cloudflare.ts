@@ -4,10 +4,9 @@ import type { Context, Platform } from '../src/core/context.ts'
 import { createContext, extend } from '../src/core/context.ts'
 import type { Handler, MaybePromise } from '../src/core/handler.ts'
 import { isPromise } from '../src/core/handler.ts'
-import { run } from '../src/core/response.ts'
+import { finish, run } from '../src/core/response.ts'
 import { edgeConnection } from './shared/connections.ts'
 import { earlyResponse, isUnsupported, UNSUPPORTED_METHOD } from './shared/early.ts'
-import { finishOn } from './shared/finish.ts'
 
 /** Added by {@link toCloudflare}: the Worker's bindings. */
 export interface HasBindings<Env> {
@@ -60,8 +59,8 @@ export function toCloudflare<Env = unknown>(
       )
       const response = run(handler, request, context)
       return isPromise(response)
-        ? response.then((one) => finishOn(one, request, context))
-        : finishOn(response, request, context)
+        ? response.then((one) => finish(one, context, request))
+        : finish(response, context, request)
     },
   }
 }

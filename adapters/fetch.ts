@@ -4,9 +4,8 @@ import type { Connection } from '../src/core/context.ts'
 import { createContext } from '../src/core/context.ts'
 import type { Handler, MaybePromise } from '../src/core/handler.ts'
 import { isPromise } from '../src/core/handler.ts'
-import { run } from '../src/core/response.ts'
+import { finish, run } from '../src/core/response.ts'
 import { earlyResponse, isUnsupported, UNSUPPORTED_METHOD } from './shared/early.ts'
-import { finishOn } from './shared/finish.ts'
 
 /** Options of {@link toFetch}. */
 export interface FetchOptions {
@@ -31,7 +30,7 @@ export function toFetch(handler: Handler, options: FetchOptions = {}): (request:
     const context = createContext(options)
     const response = run(handler, request, context)
     return isPromise(response)
-      ? response.then((one) => finishOn(one, request, context))
-      : finishOn(response, request, context)
+      ? response.then((one) => finish(one, context, request))
+      : finish(response, context, request)
   }
 }

@@ -8,10 +8,9 @@ import type { Context } from '../src/core/context.ts'
 import { createContext } from '../src/core/context.ts'
 import type { Handler, Wrapper } from '../src/core/handler.ts'
 import { isPromise } from '../src/core/handler.ts'
-import { run } from '../src/core/response.ts'
+import { finish, run } from '../src/core/response.ts'
 import type { Bindings } from './hono/facts.ts'
 import { factsOf } from './hono/facts.ts'
-import { finishOn } from './shared/finish.ts'
 import { handOver } from './shared/node-head.ts'
 
 type HonoContext = Parameters<MiddlewareHandler>[0]
@@ -161,7 +160,7 @@ function publish(view: Context, context: Context): void {
 
 /** Makes `response` Hono's, with the head of `context` written on it unless somebody else does. */
 function deliver(response: Response, c: HonoContext, context?: Context): Response {
-  const out = context === undefined ? response : finishOn(response, c.req.raw, context)
+  const out = context === undefined ? response : finish(response, context, c.req.raw)
   // Hono ignores what a middleware returns once there is a response, and merges the old headers into one that is assigned.
   if (c.finalized && out !== c.res) {
     c.res = undefined

@@ -65,7 +65,7 @@ export async function send(
   request: Request = requestTo(),
   context: Context = contextOf(),
 ): Promise<Response> {
-  return finish(await run(handler, request, context), context)
+  return finish(await run(handler, request, context), context, request)
 }
 
 /** A log that keeps its records. */

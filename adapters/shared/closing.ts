@@ -2,8 +2,8 @@
 import type { Context } from '../../src/core/context.ts'
 import type { Log } from '../../src/core/log.ts'
 import { safely } from '../../src/core/log.ts'
+import { finish } from '../../src/core/response.ts'
 import type { Background } from './background.ts'
-import { finishOn } from './finish.ts'
 
 /** A platform that the adapter may still change. */
 export interface OpenPlatform {
@@ -52,10 +52,10 @@ export function closer({ platform, background, grace, within, stop, cut, log }: 
   return () => closing ??= shut()
 }
 
-/** {@link finishOn}; keep-alive clients are told when to go. */
+/** {@link finish}; keep-alive clients are told when to go. */
 export function leave(response: Response, request: Request, context: Context): Response {
   if ((context.platform as OpenPlatform).closing === true) context.head.force('connection', 'close')
-  return finishOn(response, request, context)
+  return finish(response, context, request)
 }
 
 async function drained(stopped: Promise<unknown>, background: Background): Promise<void> {

@@ -34,11 +34,18 @@ function checked(response: Response, request: Request, context: Context): Respon
  * `Set-Cookie`.
  */
 export function writeHead(response: Response, context: Context): Response {
+  return isUpgrade(response) ? response : written(response, context, response.headers.get('content-type'))
+}
+
+function isUpgrade(response: Response): boolean {
+  return response.status === 101 || Boolean((response as { webSocket?: unknown }).webSocket)
+}
+
+function written(response: Response, context: Context, type: string | null): Response {
   const { status } = response
   const { head } = context
-  if (status === 101 || (response as { webSocket?: unknown }).webSocket) return response
   try {
-    if (!isBare(response, context)) {
+    if (!isBare(response, context, type)) {
       head.applyTo(response.headers, status)
       return response
     }
@@ -55,35 +62,59 @@ export function writeHead(response: Response, context: Context): Response {
  * Without a body? Then it may be one object for many requests (`const NO_CONTENT = new Response(null, { status: 204 })`), and
  * what is written on it for one, a cookie, say, would be sent to the next. With a body it can be sent but once.
  */
-function isBare(response: Response, { platform }: Context): boolean {
-  const { status } = response
-  if (status === 204 || status === 205 || status === 304) return true
+function isBare(response: Response, { platform }: Context, type: string | null): boolean {
+  if (isBodiless(response.status)) return true
   // A string has its type from the start and need not be looked at; but on Bun, where looking at it would change it.
-  return platform.name !== 'bun' && !response.headers.has('content-type') && response.body === null
+  return type === null && platform.name !== 'bun' && response.body === null
+}
+
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304
 }
 
 /**
- * {@link writeHead}, then tells the listeners of `onEnd`: at the end of the body if it is a stream, at once if it is short.
- * `response.body` is not touched to find out (that alone costs more than the pipeline): what `Response.json`, a string or
- * a refusal makes is known by its type.
+ * {@link writeHead}, then tells the listeners of `onEnd`: at the end of the body if it is a stream, at once if it is short
+ * or will not be sent (HEAD). `response.body` is not touched to find out (that alone costs more than the pipeline): what
+ * `Response.json`, a string or a refusal makes is known by its type. A response that cannot be sent (its body has been
+ * read, or is locked) is a bug: a 500.
  */
-export function finish(response: Response, context: Context): Response {
-  const out = writeHead(response, context)
-  if (context.endListeners === undefined) return out
-  const { status } = out
-  if (status < 200 || status === 204 || status === 205 || status === 304 || isShort(out.headers.get('content-type'))) {
+export function finish(response: Response, context: Context, request: Request): Response {
+  try {
+    return leave(response, context, request)
+  } catch (error) {
+    return leave(answer(error, request, context), context, request)
+  }
+}
+
+function leave(response: Response, context: Context, request: Request): Response {
+  const { status } = response
+  if (isUpgrade(response)) {
     ended(context, { status, bytes: undefined, outcome: 'complete' })
-    return out
+    return response
   }
-  if (out.body === null) {
-    ended(context, { status, bytes: 0, outcome: 'complete' })
-    return out
-  }
-  return new Response(tap(out.body, (bytes, outcome) => ended(context, { status, bytes, outcome })), out)
+  // Read once, and before the head is written: on Deno a look-up is as long as the list.
+  const type = response.headers.get('content-type')
+  const out = written(response, context, type)
+  if (context.endListeners === undefined) return out
+  if (request.method === 'HEAD') ended(context, { status, bytes: 0, outcome: 'complete' })
+  else if (isBodiless(status) || isShort(type, context)) ended(context, { status, bytes: undefined, outcome: 'complete' })
+  else if (out.body === null) ended(context, { status, bytes: 0, outcome: 'complete' })
+  else return new Response(tap(out.body, (bytes, outcome) => ended(context, { status, bytes, outcome })), out)
+  return out
 }
 
 /** Types that platforms give to strings and JSON. A stream that borrows one is reported when it starts. */
-function isShort(contentType: string | null): boolean {
-  return contentType === 'application/json' || contentType === 'application/problem+json' ||
-    contentType === 'text/plain;charset=UTF-8' || contentType === 'application/json;charset=utf-8'
+function isShort(type: string | null, { platform }: Context): boolean {
+  switch (type) {
+    case 'application/json':
+    case 'application/json;charset=utf-8':
+    case 'application/problem+json':
+    case 'text/plain;charset=UTF-8':
+      return true
+    case null:
+      // Bun gives a string its type only when it is sent, and a tap would change it.
+      return platform.name === 'bun'
+    default:
+      return false
+  }
 }

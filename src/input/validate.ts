@@ -129,7 +129,8 @@ function typeFault(request: Request, declared: string | null): Refuse | undefine
     : refusal(problem('content-type-unsupported', { headers: { accept: 'application/json' } }))
 }
 
-const UTF8 = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const STRICT = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const LENIENT = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true })
 
 const TOO_COMPLEX: Parsed = { fault: 'input-too-complex' }
 
@@ -140,7 +141,9 @@ function parseJson(body: Uint8Array): Parsed {
   if (body.byteLength === 0) return { value: undefined }
   let text: string
   try {
-    text = UTF8.decode(body)
+    // The strict decoder takes three times as long on Deno: it is asked only where the other had to replace something.
+    text = LENIENT.decode(body)
+    if (text.includes('\ufffd')) text = STRICT.decode(body)
   } catch {
     return { fault: 'encoding-invalid' }
   }

@@ -3,10 +3,12 @@ import type { Context, End } from '../../src/core/context.ts'
 import { onEnd } from '../../src/core/context.ts'
 import { isPromise } from '../../src/core/handler.ts'
 import { HeadBlock } from '../../src/core/head.ts'
-import { finish, run, writeHead } from '../../src/core/response.ts'
+import { finish as leave, run, writeHead } from '../../src/core/response.ts'
 import { contextOf, requestTo, send, settled, source } from '../helpers.ts'
 
 const nosniff = new HeadBlock([['x-content-type-options', 'nosniff'], ['vary', 'Origin']])
+
+const finish = (response: Response, context: Context): Response => leave(response, context, requestTo())
 
 /** A context with the head of a usual pipeline. */
 function announced(): Context {
