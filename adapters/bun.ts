@@ -3,7 +3,6 @@ import type { Clock } from '../src/core/clock.ts'
 import type { Context, Platform } from '../src/core/context.ts'
 import { createContext, ended, extend } from '../src/core/context.ts'
 import type { Handler, MaybePromise } from '../src/core/handler.ts'
-import { isPromise } from '../src/core/handler.ts'
 import type { Log } from '../src/core/log.ts'
 import { consoleLog } from '../src/core/log.ts'
 import type { Duration, Size } from '../src/core/quantity.ts'
@@ -151,10 +150,7 @@ function fetchOf(
     const connection = new BunConnection(request, server)
     const context = extend(createContext({ connection, platform, clock, waitUntil }), { server })
     if (request.headers.has('upgrade')) return upgrade(answering, request, context)
-    const response = run(answering, request, context)
-    return isPromise(response)
-      ? response.then((one) => leave(one, request, context))
-      : leave(response, request, context)
+    return run(answering, request, context, leave)
   }
 }
 
@@ -175,7 +171,7 @@ async function upgrade(
     request,
     context,
   )
-  if (!upgraded) return leave(response, request, context)
+  if (!upgraded) return leave(response, context, request)
   ended(context, { status: 101, bytes: 0, outcome: 'complete' })
   return undefined as unknown as Response
 }

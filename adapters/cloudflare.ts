@@ -3,7 +3,6 @@ import type { Clock } from '../src/core/clock.ts'
 import type { Context, Platform } from '../src/core/context.ts'
 import { createContext, extend } from '../src/core/context.ts'
 import type { Handler, MaybePromise } from '../src/core/handler.ts'
-import { isPromise } from '../src/core/handler.ts'
 import { finish, run } from '../src/core/response.ts'
 import { edgeConnection } from './shared/connections.ts'
 import { earlyResponse, isUnsupported, UNSUPPORTED_METHOD } from './shared/early.ts'
@@ -57,10 +56,7 @@ export function toCloudflare<Env = unknown>(
         }),
         { env },
       )
-      const response = run(handler, request, context)
-      return isPromise(response)
-        ? response.then((one) => finish(one, context, request))
-        : finish(response, context, request)
+      return run(handler, request, context, finish)
     },
   }
 }

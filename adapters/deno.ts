@@ -3,7 +3,6 @@ import type { Clock } from '../src/core/clock.ts'
 import type { Context, Platform } from '../src/core/context.ts'
 import { createContext, extend } from '../src/core/context.ts'
 import type { Handler, MaybePromise } from '../src/core/handler.ts'
-import { isPromise } from '../src/core/handler.ts'
 import type { Log } from '../src/core/log.ts'
 import { consoleLog } from '../src/core/log.ts'
 import type { Duration } from '../src/core/quantity.ts'
@@ -130,10 +129,7 @@ function handlerOf(
     if (refused !== undefined) return earlyResponse(refused)
     const connection = new DenoConnection(request, info)
     const context: Context & HasDenoInfo = extend(createContext({ connection, platform, clock, waitUntil }), { info })
-    const response = run(handler, request, context)
     // Not by `info.completed`: it resolves too when the client leaves or the stream breaks (2.9). The body tells.
-    return isPromise(response)
-      ? response.then((one) => leave(one, request, context))
-      : leave(response, request, context)
+    return run(handler, request, context, leave)
   }
 }

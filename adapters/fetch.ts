@@ -3,7 +3,6 @@ import type { Clock } from '../src/core/clock.ts'
 import type { Connection } from '../src/core/context.ts'
 import { createContext } from '../src/core/context.ts'
 import type { Handler, MaybePromise } from '../src/core/handler.ts'
-import { isPromise } from '../src/core/handler.ts'
 import { finish, run } from '../src/core/response.ts'
 import { earlyResponse, isUnsupported, UNSUPPORTED_METHOD } from './shared/early.ts'
 
@@ -28,9 +27,6 @@ export function toFetch(handler: Handler, options: FetchOptions = {}): (request:
   return (request) => {
     if (isUnsupported(request.method)) return earlyResponse(UNSUPPORTED_METHOD)
     const context = createContext(options)
-    const response = run(handler, request, context)
-    return isPromise(response)
-      ? response.then((one) => finish(one, context, request))
-      : finish(response, context, request)
+    return run(handler, request, context, finish)
   }
 }

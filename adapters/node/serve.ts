@@ -10,7 +10,6 @@ import type { Clock } from '../../src/core/clock.ts'
 import type { Context } from '../../src/core/context.ts'
 import { createContext } from '../../src/core/context.ts'
 import type { Handler, MaybePromise } from '../../src/core/handler.ts'
-import { isPromise } from '../../src/core/handler.ts'
 import type { Log } from '../../src/core/log.ts'
 import { consoleLog, safely } from '../../src/core/log.ts'
 import type { Duration, Size } from '../../src/core/quantity.ts'
@@ -117,9 +116,7 @@ export async function serve(app: Handler<HasNode> | FetchApp, options: ServeOpti
     context.node = env
     if (!(outgoing instanceof HeadedResponse)) return answerUpgrade(handler, request, context as Context & HasNode)
     outgoing['~context'] = context
-    const response = run(handler, request, context as Context & HasNode)
-    if (isPromise(response)) return response.then((one) => outgoing.expect(one))
-    return outgoing.expect(response)
+    return run(handler, request, context as Context & HasNode, expected)
   }
 
   const listener = listenerFor(respond)
@@ -170,6 +167,11 @@ export async function serve(app: Handler<HasNode> | FetchApp, options: ServeOpti
   }
   let closing: Promise<void> | undefined
   return { url: urlOf(hostname, bound), port: bound, server, close: () => closing ??= shut() }
+}
+
+/** Notes on Node's response what the handler's has as status. */
+function expected(response: Response, { node }: HasNode): Response {
+  return (node.outgoing as HeadedResponse).expect(response)
 }
 
 function serverOptions(options: ServeOptions): ServerOptions {

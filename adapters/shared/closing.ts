@@ -53,7 +53,7 @@ export function closer({ platform, background, grace, within, stop, cut, log }: 
 }
 
 /** {@link finish}; keep-alive clients are told when to go. */
-export function leave(response: Response, request: Request, context: Context): Response {
+export function leave(response: Response, context: Context, request: Request): Response {
   if ((context.platform as OpenPlatform).closing === true) context.head.force('connection', 'close')
   return finish(response, context, request)
 }

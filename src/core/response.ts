@@ -6,20 +6,31 @@ import { answer } from './errors.ts'
 import type { MaybePromise } from './handler.ts'
 import { isPromise } from './handler.ts'
 
-/** Runs the handler; whatever it throws or returns, a Response comes out. For adapters. */
+/**
+ * Runs the handler; whatever it throws or returns, a Response comes out, by way of `leave`: for adapters. Synchronous where
+ * the handler is.
+ */
 export function run<C extends Context>(
   handler: (request: Request, context: C) => MaybePromise<Response>,
   request: Request,
   context: C,
+  leave: (response: Response, context: C, request: Request) => Response = same,
 ): MaybePromise<Response> {
   try {
     const response = handler(request, context)
     return isPromise(response)
-      ? response.then((one) => checked(one, request, context), (error: unknown) => answer(error, request, context))
-      : checked(response, request, context)
+      ? response.then(
+        (one) => leave(checked(one, request, context), context, request),
+        (error: unknown) => leave(answer(error, request, context), context, request),
+      )
+      : leave(checked(response, request, context), context, request)
   } catch (error) {
-    return answer(error, request, context)
+    return leave(answer(error, request, context), context, request)
   }
+}
+
+function same(response: Response): Response {
+  return response
 }
 
 /** A handler that forgot to answer, or answers with a network error (status 0), has a bug. */
@@ -80,13 +91,13 @@ function isBodiless(status: number): boolean {
  */
 export function finish(response: Response, context: Context, request: Request): Response {
   try {
-    return leave(response, context, request)
+    return deliver(response, context, request)
   } catch (error) {
-    return leave(answer(error, request, context), context, request)
+    return deliver(answer(error, request, context), context, request)
   }
 }
 
-function leave(response: Response, context: Context, request: Request): Response {
+function deliver(response: Response, context: Context, request: Request): Response {
   const { status } = response
   if (isUpgrade(response)) {
     ended(context, { status, bytes: undefined, outcome: 'complete' })
