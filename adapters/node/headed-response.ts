@@ -3,7 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'n
 import { ServerResponse } from 'node:http'
 import type { Context } from '../../src/core/context.ts'
 import type { Outgoing } from '../shared/node-head.ts'
-import { brokenHead, count, headFor, isFallback } from '../shared/node-head.ts'
+import { brokenHead, count, headFor, isFallback, settle, watch } from '../shared/node-head.ts'
 
 type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
@@ -11,6 +11,7 @@ type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[]
 export class HeadedResponse extends ServerResponse<IncomingMessage> {
   '~context': Context | undefined = undefined
   '~bytes' = 0
+  '~watched' = false
   #expected = 0
   #body: string | undefined = undefined
 
@@ -47,6 +48,7 @@ export class HeadedResponse extends ServerResponse<IncomingMessage> {
 
   override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
     if (this.#body !== undefined) return true
+    watch(this as unknown as Outgoing)
     count(this as unknown as Outgoing, chunk, encoding)
     return super.write(chunk, encoding as BufferEncoding, callback as () => void)
   }
@@ -54,6 +56,13 @@ export class HeadedResponse extends ServerResponse<IncomingMessage> {
   override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const body = this.#body ?? chunk
     count(this as unknown as Outgoing, body, encoding)
-    return super.end(body, encoding as BufferEncoding, callback as () => void)
+    super.end(body, encoding as BufferEncoding, callback as () => void)
+    settle(this as unknown as Outgoing)
+    return this
+  }
+
+  override flushHeaders(): void {
+    watch(this as unknown as Outgoing)
+    super.flushHeaders()
   }
 }

@@ -26,6 +26,7 @@ export type OwnFields = Readonly<Record<string, unknown>> | readonly unknown[]
 export interface Outgoing {
   readonly statusCode: number
   readonly destroyed: boolean
+  readonly writableLength: number
   readonly headersSent: boolean
   readonly errored?: unknown
   readonly req?: { readonly method?: string | undefined }
@@ -37,26 +38,29 @@ export interface Outgoing {
   writeHead(status: number, reason?: unknown, fields?: unknown): unknown
   write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean
   end(chunk?: unknown, encoding?: unknown, callback?: unknown): unknown
+  flushHeaders(): void
   /** The context of its request. Present, if only as `undefined`, on a response that our server made. */
   '~context'?: Context | undefined
   /** Bytes of body written so far. */
   '~bytes'?: number
-  '~original'?: Pick<Outgoing, 'writeHead' | 'write' | 'end'> & { body?: string }
+  '~watched'?: boolean
+  '~original'?: Pick<Outgoing, 'writeHead' | 'write' | 'end' | 'flushHeaders'> & { body?: string }
 }
 
 /**
  * Lets `outgoing` write the head of `context`, and tell its listeners how the exchange ended. A response that our server
- * made does so by itself; on any other, its three writing methods are laid over.
+ * made does so by itself; on any other, its writing methods are laid over.
  */
 export function handOver(outgoing: Outgoing, context: Context): void {
   const ours = '~context' in outgoing
   outgoing['~context'] = context
   if (ours) return
-  const { writeHead, write, end } = outgoing
-  outgoing['~original'] = { writeHead, write, end }
+  const { writeHead, write, end, flushHeaders } = outgoing
+  outgoing['~original'] = { writeHead, write, end, flushHeaders }
   outgoing.writeHead = patchedWriteHead
   outgoing.write = patchedWrite
   outgoing.end = patchedEnd
+  outgoing.flushHeaders = patchedFlushHeaders
 }
 
 function patchedWriteHead(this: Outgoing, status: number, reason?: unknown, fields?: unknown): unknown {
@@ -79,14 +83,22 @@ function patchedWriteHead(this: Outgoing, status: number, reason?: unknown, fiel
 function patchedWrite(this: Outgoing, chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
   const { write, body } = this['~original']!
   if (body !== undefined) return true
+  watch(this)
   count(this, chunk, encoding)
   return write.call(this, chunk, encoding, callback)
+}
+
+function patchedFlushHeaders(this: Outgoing): void {
+  watch(this)
+  this['~original']!.flushHeaders.call(this)
 }
 
 function patchedEnd(this: Outgoing, chunk?: unknown, encoding?: unknown, callback?: unknown): unknown {
   const { end, body = chunk } = this['~original']!
   count(this, body, encoding)
-  return end.call(this, body, encoding, callback)
+  const ended = end.call(this, body, encoding, callback)
+  settle(this)
+  return ended
 }
 
 const BROKEN = early('internal-error')
@@ -118,14 +130,13 @@ export function isFallback(status: number, own: unknown): boolean {
   return names.length === 1 && (own as Record<string, unknown>)['Content-Type'] === 'text/plain'
 }
 
-/** The whole head of a response that is about to be written; from here on its end is watched, if somebody asked. */
+/** The whole head of a response that is about to be written. */
 export function headFor(outgoing: Outgoing, context: Context, status: number, own: OwnFields | undefined): string[] {
   const flat: string[] = []
   if (own !== undefined && own !== null) list(flat, own)
   const earlier = outgoing.getHeaderNames()
   if (earlier.length > 0) adopt(flat, outgoing, earlier)
   if ((context.platform as NodePlatform).closing === true) outgoing.shouldKeepAlive = false
-  if (context.endListeners !== undefined) watch(outgoing, context, status)
   return context.head.flatten(flat, status)
 }
 
@@ -156,14 +167,23 @@ function adopt(flat: string[], outgoing: Outgoing, names: readonly string[]): vo
   }
 }
 
-function watch(outgoing: Outgoing, context: Context, status: number): void {
-  if (outgoing.destroyed) {
-    ended(context, { status, bytes: 0, outcome: 'aborted' })
-    return
-  }
-  // Shared functions: nothing is made per response. Whichever comes first tells; the other finds nobody left to tell.
+/**
+ * To be called before a part of the body is written: from here on the end is watched, if somebody asked. Shared functions:
+ * nothing is made per response. Whichever comes first tells; the other finds nobody left to tell.
+ */
+export function watch(outgoing: Outgoing): void {
+  if (outgoing['~watched'] === true || outgoing['~context']?.endListeners === undefined) return
+  outgoing['~watched'] = true
+  if (outgoing.destroyed) return tell(outgoing, 'aborted')
   outgoing.on('finish', onFinish)
   outgoing.on('close', onClose)
+}
+
+/** To be called after `end`: what went to the system at once needs no watching, which costs as much as the log line. */
+export function settle(outgoing: Outgoing): void {
+  if (outgoing['~watched'] === true || outgoing['~context']?.endListeners === undefined) return
+  if (outgoing.destroyed || outgoing.writableLength > 0) watch(outgoing)
+  else tell(outgoing, 'complete')
 }
 
 function onFinish(this: unknown): void {
