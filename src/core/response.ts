@@ -108,8 +108,9 @@ function deliver(response: Response, context: Context, request: Request): Respon
   const out = written(response, context, type)
   if (context.endListeners === undefined) return out
   if (request.method === 'HEAD') ended(context, { status, bytes: 0, outcome: 'complete' })
-  else if (isBodiless(status) || isShort(type, context)) ended(context, { status, bytes: undefined, outcome: 'complete' })
-  else if (out.body === null) ended(context, { status, bytes: 0, outcome: 'complete' })
+  else if (isBodiless(status) || isShort(type, context)) {
+    ended(context, { status, bytes: undefined, outcome: 'complete' })
+  } else if (out.body === null) ended(context, { status, bytes: 0, outcome: 'complete' })
   else return new Response(tap(out.body, (bytes, outcome) => ended(context, { status, bytes, outcome })), out)
   return out
 }
