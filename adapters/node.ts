@@ -35,9 +35,12 @@ export function toNode(
   handler: Handler<HasNode>,
   options: NodeOptions = {},
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
-  const platform: Platform = { name: 'node', framed: true, ephemeral: false, draining: false }
+  const http1: Platform = { name: 'node', framed: true, ephemeral: false, draining: false }
+  // HTTP/2 has bodies with neither Content-Length nor Transfer-Encoding.
+  const http2: Platform = { ...http1, framed: false }
   const { clock, waitUntil } = options
   const respond = (request: Request, env: NodeBindings): MaybePromise<Response> => {
+    const platform = env.incoming.httpVersionMajor > 1 ? http2 : http1
     const { connection } = stateOf(env.incoming.socket)
     const context: Context & { node?: NodeBindings } = createContext({ connection, platform, clock, waitUntil })
     context.node = env

@@ -9,7 +9,7 @@ import { BunConnection, DenoConnection, edgeConnection } from '../shared/connect
 /** `c.env`, wherever it may come from. All of it may be missing. */
 export interface Bindings {
   /** Node. */
-  readonly incoming?: { readonly socket: SocketLike }
+  readonly incoming?: { readonly socket: SocketLike; readonly httpVersionMajor?: number }
   readonly outgoing?: Outgoing
   /** Bun: the server, or an object that has it. */
   readonly server?: Partial<KnowsAddress>
@@ -30,6 +30,8 @@ type HonoContext = Parameters<MiddlewareHandler>[0]
 
 const OWN_MEMORY = { framed: true, ephemeral: false, draining: false }
 const NODE: Platform = { name: 'node', ...OWN_MEMORY }
+// HTTP/2 has bodies with neither Content-Length nor Transfer-Encoding.
+const NODE_HTTP2: Platform = { ...NODE, framed: false }
 const BUN: Platform = { name: 'bun', ...OWN_MEMORY }
 const DENO: Platform = { name: 'deno', ...OWN_MEMORY }
 const WORKERD: Platform = { name: 'workerd', framed: true, ephemeral: true, draining: false }
@@ -38,7 +40,9 @@ const WORKERD: Platform = { name: 'workerd', framed: true, ephemeral: true, drai
 export function factsOf(c: HonoContext, env: Bindings | undefined, clock: Clock | undefined): ContextInit {
   const { raw } = c.req
   if (env?.incoming !== undefined) {
-    return { connection: socketConnection(env.incoming.socket), platform: NODE, clock, waitUntil: undefined }
+    const { socket, httpVersionMajor = 1 } = env.incoming
+    const platform = httpVersionMajor > 1 ? NODE_HTTP2 : NODE
+    return { connection: socketConnection(socket), platform, clock, waitUntil: undefined }
   }
   const waitUntil = (work: Promise<unknown>): void => later(c, work)
   if (env !== undefined && 'remoteAddr' in env) {

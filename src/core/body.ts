@@ -67,7 +67,8 @@ function isRead(request: Replayed): boolean {
 }
 
 /**
- * The whole body as text in UTF-8. Rejects as {@link readBody} does, and with a 400 where it is not UTF-8.
+ * The whole body as text in UTF-8. Rejects as {@link readBody} does, and with a 400 where it is not UTF-8 or starts with a
+ * byte-order mark.
  *
  * Where the runtime frames bodies it reads the text itself, without the bytes in between, which cost more than parsing
  * 300 of them. What it had to replace shows in the length; only a character of four bytes that lacks its last does not,
@@ -90,11 +91,13 @@ function whole(text: string, declared: number): string {
 const STRICT = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function decode(bytes: Bytes): string {
+  let text = '\ufeff'
   try {
-    return STRICT.decode(bytes)
+    text = STRICT.decode(bytes)
   } catch {
-    return fail('encoding-invalid')
+    // Refused as is a byte-order mark, which JSON must not have (RFC 8259 §8.1) and `request.text()` would hide.
   }
+  return text.startsWith('\ufeff') ? fail('encoding-invalid') : text
 }
 
 function broken(error: unknown): never {

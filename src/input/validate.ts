@@ -133,7 +133,7 @@ const TOO_COMPLEX: Parsed = { fault: 'input-too-complex' }
 
 type Parsed = { readonly value: unknown; readonly fault?: undefined } | { readonly fault: ProblemCode }
 
-/** JSON without a byte-order mark (RFC 8259 §8.1 forbids sending one). An empty body is `undefined`. */
+/** An empty body is `undefined`. */
 function parseJson(text: string): Parsed {
   if (text === '') return { value: undefined }
   try {

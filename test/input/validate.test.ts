@@ -243,7 +243,6 @@ describe('refuses the bad', () => {
     '[\u000b1]',
     '<html>',
     'a=1&b=2',
-    '\ufeff1',
   ]
   test.each(malformed)('fault 23: %j is 400', async (text) => {
     const { status, code, seen } = await result(anything, post({ body: text }))
@@ -258,6 +257,7 @@ describe('refuses the bad', () => {
     ['a sequence cut off', [0x22, 0xe2, 0x82]],
     ['Latin-1', [0x22, 0xe9, 0x22]],
     ['UTF-16LE with a mark', [0xff, 0xfe, 0x31, 0x00]],
+    ['a byte-order mark', [0xef, 0xbb, 0xbf, 0x31]],
   ])('fault 19: invalid UTF-8 (%s) is 400', async (_what, bytes) => {
     expect(await result(anything, post({ body: new Uint8Array(bytes) }))).toMatchObject({
       status: 400,
@@ -267,8 +267,7 @@ describe('refuses the bad', () => {
   })
 
   test.each<[what: string, bytes: number[]]>([
-    ['a byte-order mark', [0xef, 0xbb, 0xbf, 0x31]],
-    ['UTF-16 without one', [0x31, 0x00]],
+    ['UTF-16 without a mark', [0x31, 0x00]],
     ['UTF-32', [0x00, 0x00, 0x00, 0x31]],
   ])('fault 20: %s is 400', async (_what, bytes) => {
     expect(await result(anything, post({ body: new Uint8Array(bytes) }))).toMatchObject({

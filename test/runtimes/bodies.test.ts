@@ -116,7 +116,7 @@ describe.each(inject('targets'))('bodies on $name', (target) => {
   test.each([
     ['a lone brace', '{', '400 body-malformed'],
     ['single quotes', "{'a':1}", '400 body-malformed'],
-    ['a byte-order mark', '\ufeff{}', '400 body-malformed'],
+    ['a byte-order mark', '\ufeff{}', '400 encoding-invalid'],
     ['invalid UTF-8', new Uint8Array([0x22, 0xff, 0xfe, 0x22]), '400 encoding-invalid'],
     ['nesting', `${'['.repeat(5_000)}${']'.repeat(5_000)}`, '400 input-too-complex'],
     ['nothing at all', '', '400 input-invalid'],
