@@ -243,7 +243,7 @@ describe('PITFALLS 6, fault 41: memory is bounded, and no flood frees anybody', 
     let [kept, asked] = [0, 0]
     for (let client = 0; client < 5; client++) {
       let used = 0
-      for (let round = 0; round < 10; round++) {
+      for (let round = 0; round < 40; round++) {
         for (let i = 0; i < every; i++) counter.consume(limit, address(fresh++))
         const now = 100 - counter.consume(limit, `client ${client}`).remaining
         if (round > 0) {
