@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 
 const report = process.env['VITEST_JSON']
 const apart = ['runtimes', 'node22', 'pack', 'readme', 'types'].map((folder) => `test/${folder}/**`)
-const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts']
+const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts', 'test/size.test.ts']
 
 export default defineConfig({
   test: {

@@ -1,5 +1,4 @@
 /** Lines to a file, on Node, Bun and Deno: the disk is never waited for by a request. */
-import { Buffer } from 'node:buffer'
 import { close as closeFile, open, openSync, write, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { LineSink } from '../../src/core/log.ts'
@@ -24,6 +23,8 @@ export interface FileLines extends LineSink {
 
 /** Written as soon as so much waits. */
 const BATCH = 65_536
+/** What is filled at a time. */
+const CHUNK = 2 * BATCH
 
 /**
  * A sink that appends lines to a file, in batches, one write at a time. Opens it (mode 0600) on the first line. Never
@@ -45,15 +46,31 @@ export function fileLines(path: string, options: FileLinesOptions = {}): FileLin
   }) as FileLines
 }
 
+/** Lines as bytes, and how many: what is lost is counted in lines. */
+interface Batch {
+  readonly bytes: Uint8Array
+  readonly lines: number
+}
+
+const ENCODER = new TextEncoder()
+
+/**
+ * Each line becomes bytes as it arrives, while its pieces are warm. Kept as text and converted by the batch, its two dozen
+ * pieces were read again long after, from main memory: on Bun that took as long as making the response.
+ */
 class File {
   readonly #path: string
   readonly #every: number
   readonly #most: number
   dropped = 0
-  #text = ''
+  #chunk = new Uint8Array(0)
+  #spare: Uint8Array<ArrayBuffer> | undefined
+  #at = 0
   #lines = 0
-  /** What is being written, and how much of it is. */
-  #batch: Buffer | undefined
+  /** Full chunks that wait for the disk, and their bytes together with those on their way. */
+  readonly #full: Batch[] = []
+  #held = 0
+  #writing: Batch | undefined
   #fd: number | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #listening = false
@@ -67,16 +84,31 @@ class File {
   }
 
   add(line: string): void {
-    if (this.#closed !== undefined || this.#text.length + line.length >= this.#most) {
+    if (this.#closed !== undefined || this.#held + this.#at + line.length >= this.#most) {
       this.dropped++
       return
     }
-    this.#text += line
-    this.#text += '\n'
+    // A UTF-16 unit takes at most three bytes of UTF-8.
+    const room = line.length * 3 + 1
+    if (this.#chunk.length - this.#at < room) this.#turn(room)
+    this.#at += ENCODER.encodeInto(line, this.#chunk.subarray(this.#at)).written
+    this.#chunk[this.#at++] = 10
     this.#lines++
-    if (this.#batch !== undefined) return
-    if (this.#text.length >= BATCH) this.#flush()
+    if (this.#writing !== undefined) return
+    if (this.#at >= BATCH) this.#flush()
     else if (this.#timer === undefined) this.#wait()
+  }
+
+  /** Puts the chunk that is being filled with those that wait, and takes another. */
+  #turn(room: number): void {
+    if (this.#at > 0) {
+      this.#full.push({ bytes: this.#chunk.subarray(0, this.#at), lines: this.#lines })
+      this.#held += this.#at
+    }
+    this.#chunk = room <= CHUNK && this.#spare !== undefined ? this.#spare : new Uint8Array(Math.max(CHUNK, room))
+    this.#spare = undefined
+    this.#at = 0
+    this.#lines = 0
   }
 
   #wait(): void {
@@ -91,53 +123,52 @@ class File {
   #flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#batch !== undefined) return
-    if (this.#text === '') {
+    if (this.#writing !== undefined) return
+    if (this.#full.length === 0) this.#turn(0)
+    const batch = this.#writing = this.#full.shift()
+    if (batch === undefined) {
       this.#idle?.()
       return
     }
-    const lines = this.#lines
-    const batch = Buffer.from(this.#text)
-    this.#batch = batch
-    this.#text = ''
-    this.#lines = 0
-    if (this.#fd !== undefined) return this.#write(batch, lines)
+    if (this.#fd !== undefined) return this.#write(batch)
     open(this.#path, 'a', 0o600, (error, fd) => {
-      if (error) return this.#written(lines)
+      if (error) return this.#written(batch, batch.lines)
       this.#fd = fd
-      this.#write(batch, lines)
+      this.#write(batch)
     })
   }
 
-  #write(batch: Buffer, lines: number): void {
-    write(this.#fd!, batch, 0, batch.byteLength, null, (error, length) => {
-      if (error) return this.#written(lines)
-      if (length === batch.byteLength) return this.#written(0)
+  #write(batch: Batch, from = 0): void {
+    write(this.#fd!, batch.bytes, from, batch.bytes.length - from, null, (error, length) => {
+      if (error) this.#written(batch, batch.lines)
       // A disk may take less than it was given.
-      const rest = batch.subarray(length)
-      this.#batch = rest
-      this.#write(rest, lines)
+      else if (from + length < batch.bytes.length) this.#write(batch, from + length)
+      else this.#written(batch, 0)
     })
   }
 
-  #written(lost: number): void {
+  #written({ bytes }: Batch, lost: number): void {
     this.dropped += lost
-    this.#batch = undefined
-    if (this.#text.length >= BATCH || this.#closed !== undefined) this.#flush()
-    else if (this.#text !== '') this.#wait()
+    this.#held -= bytes.length
+    this.#writing = undefined
+    if (bytes.buffer.byteLength === CHUNK) this.#spare = new Uint8Array(bytes.buffer as ArrayBuffer)
+    if (this.#full.length > 0 || this.#at >= BATCH || this.#closed !== undefined) this.#flush()
+    else if (this.#at > 0) this.#wait()
   }
 
   readonly #onExit = (): void => {
+    // A batch whose file is not open yet is not on its way; one whose file is, the system finishes.
+    const first = this.#fd === undefined && this.#writing !== undefined ? [this.#writing] : []
+    this.#turn(0)
     try {
-      // A batch whose file is not open yet is not on its way; one whose file is, the system finishes.
-      const waiting = this.#fd === undefined && this.#batch !== undefined
-        ? this.#batch.toString() + this.#text
-        : this.#text
-      if (waiting !== '') writeSync(this.#fd ?? openSync(this.#path, 'a', 0o600), waiting)
+      for (const { bytes } of [...first, ...this.#full]) {
+        this.#fd ??= openSync(this.#path, 'a', 0o600)
+        writeSync(this.#fd, bytes)
+      }
     } catch {
       // Nowhere left to say it.
     }
-    this.#text = ''
+    this.#full.length = 0
   }
 
   close(): Promise<void> {

@@ -136,7 +136,7 @@ function comparable({ status, headers, body }: Answer): object {
   return { status, fields, cookies, body: body.byteLength > 100_000 ? body.byteLength : mask(body.toString('latin1')) }
 }
 
-describe('one transcript', () => {
+describe('fault 49: one transcript', () => {
   const targets = inject('targets')
 
   test.each(REQUESTS.map((request, i) => ({ i, title: `${request.method ?? 'GET'} ${request.path}`, request })))(

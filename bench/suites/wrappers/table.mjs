@@ -7,12 +7,17 @@ const CLIENT = { clientIp: '203.0.113.7', clientNetwork: '203.0.113.7', secure: 
 const ID = { requestId: '8f0c4a3e-0d0f-4c39-9a59-3a4d1e3c7a11' }
 
 export const WRAPPERS = [
+  { name: 'a wrapper that passes on', make: () => (next) => (request, context) => next(request, context) },
+  { name: 'a guard that allows', make: (s) => s.guard({ name: 'open', decide: () => s.ALLOW }) },
   { name: 'requestId', make: (s) => s.requestId() },
   { name: 'clientIp', make: (s) => s.clientIp() },
   { name: 'clientIp behind one proxy', make: (s) => s.clientIp({ hops: 1 }) },
   { name: 'accessLog to nowhere', make: (s) => s.accessLog({ write: () => {} }), given: { ...ID, ...CLIENT } },
   { name: 'securityHeaders', make: (s) => s.securityHeaders() },
-  { name: 'securityHeaders with a nonce', make: (s) => s.securityHeaders({ nonce: true }) },
+  {
+    name: 'securityHeaders with a nonce',
+    make: (s) => s.securityHeaders({ contentSecurityPolicy: s.csp({ 'default-src': ["'self'"] }, { nonce: true }) }),
+  },
   { name: 'cors', make: (s) => s.cors({ origins: [ALLOWED_ORIGIN] }) },
   { name: 'errors', make: (s) => s.errors() },
   { name: 'hosts', make: (s) => s.hosts({ allow: ['api.example'] }) },
@@ -33,6 +38,8 @@ export const WRAPPERS = [
     given: CLIENT,
   },
   { name: 'csrf', make: (s) => s.csrf() },
+  { name: 'health, another path', make: (s) => s.health() },
+  { name: 'unless, exempt', make: (s) => s.unless(s.onPath('/api/items'), s.csrf()) },
 ]
 
 /** What is called on its own. `make` gets sallyport and the context of a request; it answers the call. */
