@@ -1,6 +1,7 @@
 /** Lines to a file, on Node, Bun and Deno: the disk is never waited for by a request. */
 import { close as closeFile, open, openSync, write, writeSync } from 'node:fs'
 import process from 'node:process'
+import type { Bytes } from '../../src/core/body.ts'
 import type { LineSink } from '../../src/core/log.ts'
 import type { Duration, Size } from '../../src/core/quantity.ts'
 import { bytes, milliseconds } from '../../src/core/quantity.ts'
@@ -63,8 +64,8 @@ class File {
   readonly #every: number
   readonly #most: number
   dropped = 0
-  #chunk = new Uint8Array(0)
-  #spare: Uint8Array<ArrayBuffer> | undefined
+  #chunk: Bytes = new Uint8Array(0)
+  #spare: Bytes | undefined
   #at = 0
   #lines = 0
   /** Full chunks that wait for the disk, and their bytes together with those on their way. */
