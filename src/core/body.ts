@@ -23,10 +23,12 @@ export function contentLength(request: Request): number | undefined {
 
 /**
  * Is there a body? GET and HEAD have none in Fetch. On Node the framing headers tell, because looking at `request.body`
- * there builds a whole second request (RFC 9112 §6.3: neither Content-Length nor Transfer-Encoding means none).
+ * there builds a whole second request (RFC 9112 §6.3: neither Content-Length nor Transfer-Encoding means none). Deno gives
+ * every other request a stream, perhaps an empty one: `bodyLimit`, which reads what has no length, finds out.
  */
-export function hasBody(request: Request, context: Context): boolean {
+export function hasBody(request: Request & Replayed, context: Context): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return false
+  if (request[LENGTH] !== undefined) return request[LENGTH] > 0
   const { name, framed } = context.platform
   const length = request.headers.get('content-length')
   if (length !== null && framed) return length !== '0'
@@ -39,11 +41,14 @@ export type Bytes = ReturnType<Uint8Array['slice']>
 
 const BODY: unique symbol = Symbol('sallyport.body')
 const TEXT: unique symbol = Symbol('sallyport.text')
+const LENGTH: unique symbol = Symbol('sallyport.length')
 
 /** A request whose body has been read, by {@link readBody} or by {@link readText}. */
 interface Replayed {
   [BODY]?: Promise<Bytes>
   [TEXT]?: Promise<string>
+  /** How many bytes it had, once that is known. */
+  [LENGTH]?: number
 }
 
 /** The bytes that have been read. */
@@ -104,7 +109,7 @@ function broken(error: unknown): never {
   throw new Problem(400, 'body-unreadable', { cause: error })
 }
 
-async function read(request: Request, context: Context, most: number): Promise<Bytes> {
+async function read(request: Request & Replayed, context: Context, most: number): Promise<Bytes> {
   const declared = contentLength(request)
   if (Number.isNaN(declared)) fail('content-length-invalid')
   if (declared !== undefined && declared > most) fail('body-too-large')
@@ -119,6 +124,7 @@ async function read(request: Request, context: Context, most: number): Promise<B
     return broken(error)
   }
   if (declared !== undefined && whole.byteLength !== declared) fail('body-length-mismatch')
+  request[LENGTH] = whole.byteLength
   return whole
 }
 
