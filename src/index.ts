@@ -110,7 +110,8 @@ export { type Clock, systemClock } from './core/clock.ts'
 export type { Duration, Size } from './core/quantity.ts'
 
 // Tools they need
-export { type BodyEnd, type Bytes, readBody, rebuild, tap } from './core/body.ts'
+export { type Bytes, readBody, rebuild } from './core/body.ts'
+export { type BodyEnd, tap } from './core/stream.ts'
 export { isSecure, onPath, pathOf, rawPath } from './core/request.ts'
 export { type Address, type AddressSet, addressSet, formatAddress, networkOf, parseAddress } from './core/ip.ts'
 export { sfInteger, sfString } from './core/fields.ts'

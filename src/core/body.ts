@@ -1,5 +1,5 @@
 /**
- * Request and response bodies: read once, bounded and shared; counted as streams; tapped to see their end.
+ * Request bodies: read once, bounded and shared.
  *
  * Nothing here clones or tees. A guard that needs the bytes calls {@link readBody}: the first call reads, the others get
  * the same bytes, and the request keeps answering `json()`, `text()` and the rest from them, so that a signature check, a
@@ -239,66 +239,4 @@ export async function rebuild(request: Request & Replayed, init: RequestInit = {
     url,
     { method, headers, signal, body, ...(bytes ? {} : { duplex: 'half' }), ...init } as RequestInit,
   )
-}
-
-/** Passes a stream through, counting, and breaks it with a 413 problem after `most` bytes; the source is cancelled. */
-export function limited(stream: ReadableStream<Uint8Array>, most: number): ReadableStream<Uint8Array> {
-  let length = 0
-  return through(stream, (chunk) => {
-    length += chunk.byteLength
-    if (!(length <= most)) fail('body-too-large')
-  })
-}
-
-/** How a tapped body ended. */
-export type BodyEnd = (bytes: number, outcome: 'complete' | 'aborted' | 'failed') => void
-
-/** Passes a stream through and tells once how it ended: complete, aborted (the reader cancelled) or failed (the source). */
-export function tap(stream: ReadableStream<Uint8Array>, end: BodyEnd): ReadableStream<Uint8Array> {
-  let length = 0
-  return through(stream, (chunk) => {
-    length += chunk.byteLength
-  }, (outcome) => end(length, outcome))
-}
-
-/** One chunk in, the same chunk out, only when asked for; cancelling reaches the source. */
-function through(
-  stream: ReadableStream<Uint8Array>,
-  see: (chunk: Uint8Array) => void,
-  end: (outcome: 'complete' | 'aborted' | 'failed') => void = () => {},
-): ReadableStream<Uint8Array> {
-  const reader = stream.getReader()
-  let over = false
-  const tell = (outcome: 'complete' | 'aborted' | 'failed'): void => {
-    if (over) return
-    over = true
-    try {
-      end(outcome)
-    } catch {
-      // Who listens must not touch the stream.
-    }
-  }
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read()
-        if (over) return // cancelled in the meantime
-        if (done) {
-          controller.close()
-          tell('complete')
-          return
-        }
-        see(value)
-        controller.enqueue(value)
-      } catch (error) {
-        controller.error(error)
-        void reader.cancel(error).catch(() => {})
-        tell('failed')
-      }
-    },
-    cancel(reason) {
-      tell('aborted')
-      return reader.cancel(reason)
-    },
-  }, { highWaterMark: 0 })
 }

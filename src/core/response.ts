@@ -1,5 +1,5 @@
 /** The edge: runs the one handler for a request, writes the announced head on what comes out, and tells how it ended. */
-import { tap } from './body.ts'
+import { tap } from './stream.ts'
 import type { Context } from './context.ts'
 import { ended } from './context.ts'
 import { answer } from './errors.ts'

@@ -1,9 +1,10 @@
-import { contentLength, hasBody, limited, readBody } from '../core/body.ts'
+import { contentLength, hasBody, readBody } from '../core/body.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { Problem, problem } from '../core/problem.ts'
 import type { Size } from '../core/quantity.ts'
 import { bytes } from '../core/quantity.ts'
+import { limited } from '../core/stream.ts'
 
 /** Options of {@link bodyLimit}. */
 export interface BodyLimitOptions {
