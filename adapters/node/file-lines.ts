@@ -3,6 +3,7 @@ import { close as closeFile, open, openSync, write, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { Bytes } from '../../src/core/body.ts'
 import type { LineSink } from '../../src/core/log.ts'
+import { consoleLog, safely } from '../../src/core/log.ts'
 import type { Duration, Size } from '../../src/core/quantity.ts'
 import { bytes, milliseconds } from '../../src/core/quantity.ts'
 
@@ -29,7 +30,8 @@ const CHUNK = 2 * BATCH
 
 /**
  * A sink that appends lines to a file, in batches, one write at a time. Opens it (mode 0600) on the first line. Never
- * throws and never blocks; what still waits when the process exits is written then, synchronously.
+ * throws and never blocks; lost lines are counted, and reported once per outage on standard error. What still waits when
+ * the process exits is written then, synchronously.
  *
  * @example
  * accessLog({ write: fileLines('access.log') })
@@ -75,6 +77,7 @@ class File {
   #fd: number | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #listening = false
+  #complained = false
   #closed: Promise<void> | undefined
   #idle: (() => void) | undefined
 
@@ -87,6 +90,7 @@ class File {
   add(line: string): void {
     if (this.#closed !== undefined || this.#held + this.#at + line.length >= this.#most) {
       this.dropped++
+      if (this.#closed === undefined) this.#complain('lines are dropped, the disk is too slow')
       return
     }
     // A UTF-16 unit takes at most three bytes of UTF-8.
@@ -133,7 +137,7 @@ class File {
     }
     if (this.#fd !== undefined) return this.#write(batch)
     open(this.#path, 'a', 0o600, (error, fd) => {
-      if (error) return this.#written(batch, batch.lines)
+      if (error) return this.#failed(batch, error)
       this.#fd = fd
       this.#write(batch)
     })
@@ -141,15 +145,36 @@ class File {
 
   #write(batch: Batch, from = 0): void {
     write(this.#fd!, batch.bytes, from, batch.bytes.length - from, null, (error, length) => {
-      if (error) this.#written(batch, batch.lines)
+      if (error) this.#failed(batch, error)
       // A disk may take less than it was given.
       else if (from + length < batch.bytes.length) this.#write(batch, from + length)
-      else this.#written(batch, 0)
+      else {
+        this.#complained = false
+        this.#written(batch)
+      }
     })
   }
 
-  #written({ bytes }: Batch, lost: number): void {
-    this.dropped += lost
+  #failed(batch: Batch, error: Error): void {
+    this.dropped += batch.lines
+    this.#complain('lines are dropped, the file cannot be written', error)
+    this.#written(batch)
+  }
+
+  /** Once per outage: lost lines must not be lost silently, nor fill another log. */
+  #complain(what: string, error?: Error): void {
+    if (this.#complained) return
+    this.#complained = true
+    safely(consoleLog, {
+      level: 'error',
+      message: `fileLines: ${what}`,
+      code: 'log-lines-dropped',
+      path: this.#path,
+      error,
+    })
+  }
+
+  #written({ bytes }: Batch): void {
     this.#held -= bytes.length
     this.#writing = undefined
     if (bytes.buffer.byteLength === CHUNK) this.#spare = new Uint8Array(bytes.buffer as ArrayBuffer)

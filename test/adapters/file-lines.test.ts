@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import process from 'node:process'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { fileLines } from '../../adapters/node/file-lines.ts'
 import { delay, onNode, until } from './wire.ts'
 
@@ -70,6 +70,25 @@ test('fault 45: a disk that takes nothing costs lines, which are counted, and ne
   await lines.close()
   expect(read(path)).toEqual(['three'])
   expect(lines.dropped).toBe(2)
+})
+
+test('fault 45: an outage is reported once, and again when there is another', async () => {
+  const said = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const told = (): string[] => said.mock.calls.map(([line]) => (JSON.parse(String(line)) as { code: string }).code)
+  const path = join(folder, 'gone', 'file.log')
+  const lines = fileLines(path, { flushEvery: '5ms', maxBuffered: '1kb' })
+  for (let i = 1; i <= 3; i++) {
+    lines('lost')
+    expect(await until(() => lines.dropped === i)).toBe(true)
+  }
+  expect(told()).toEqual(['log-lines-dropped'])
+  mkdirSync(join(folder, 'gone'))
+  lines('kept')
+  expect(await until(() => existsSync(path) && read(path).length === 1)).toBe(true)
+  for (let i = 0; i < 30; i++) lines('x'.repeat(99))
+  expect(told()).toEqual(['log-lines-dropped', 'log-lines-dropped'])
+  await lines.close()
+  said.mockRestore()
 })
 
 test('fault 45: beyond maxBuffered lines are dropped and counted', async () => {
