@@ -37,7 +37,7 @@ export interface AccessLogOptions {
  * Refuses: nothing.
  * Throws:  when made: TypeError if `headers` holds no token, or `write` or `skip` is no function.
  * Fails:   a sink that throws is ignored; a request is never delayed.
- * Costs:   about 0.5 µs, and what the sink costs.
+ * Costs:   0.7 to 1.5 µs, and what the sink costs.
  * Source:  ASVS 5 16.2.1 to 16.2.5, 16.4.1.
  *
  * @example

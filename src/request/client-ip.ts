@@ -43,7 +43,7 @@ const PLAIN_V4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
  * Throws:  when made: TypeError if both `hops` and `proxies` are given, or a value is not usable.
  * Fails:   to the nearest address that is certain: a chain shorter than `hops`, or one with garbage where a trusted
  *          address should be, falls back to the peer. No address at all is `'unidentified'`, with one warning per server.
- * Costs:   50 ns for a plain IPv4 peer; about 1 µs where a header or IPv6 is parsed. At most 2 KB of header is read.
+ * Costs:   0.2 µs for a plain IPv4 peer; 1 to 2 µs where a header or IPv6 is parsed. At most 2 KB of header is read.
  * Source:  RFC 7239; RFC 4291 §2.5.4 (/64); ASVS 5 4.1.3, 15.3.4.
  *
  * @example

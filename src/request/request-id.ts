@@ -30,7 +30,7 @@ const SAFE = /^[A-Za-z0-9_-]{8,128}$/
  * Throws:  when made: TypeError if `header` is not a token. Per request: what `generate` throws, and a TypeError if its
  *          id could not be a header value.
  * Fails:   not.
- * Costs:   one UUID, 0.05 to 0.2 µs.
+ * Costs:   one UUID and a header: 0.3 to 0.7 µs.
  * Source:  RFC 9562 §5.4.
  *
  * @example

@@ -29,7 +29,7 @@ export interface TimeoutOptions {
  * Refuses: 504 `deadline-exceeded`.
  * Throws:  when made: TypeError if `after` is not a duration.
  * Fails:   a handler that ignores the signal goes on running, unseen by the client.
- * Costs:   a timer, an AbortController and the request's own signal per request: about 3 µs.
+ * Costs:   a timer, an AbortController and the request's own signal per request: 2 to 5 µs.
  * Source:  RFC 9110 §15.6.5.
  *
  * @example
