@@ -42,10 +42,35 @@ export { cors, type CorsOptions } from './browser/cors.ts'
 export { csrf, type CsrfOptions } from './browser/csrf.ts'
 
 // How much
-export { rateLimit, type RateLimitOptions } from './traffic/rate-limit.ts'
+export {
+  type OneLimit,
+  rateLimit,
+  type RateLimitCommon,
+  type RateLimitOptions,
+  type SeveralLimits,
+} from './traffic/rate-limit.ts'
+export { reserve, type ReserveOptions } from './traffic/reserve.ts'
+export { type LimiterOptions, type LimitsOf, type Local, local } from './traffic/limiter.ts'
+export type { Cost, LimitSpec } from './traffic/limits.ts'
 export { byClientIp, byPrincipal, byPrincipalOrClientIp, byRoute, type KeyOf } from './traffic/keys.ts'
-export { memoryStore, type MemoryStoreOptions } from './stores/memory.ts'
-export type { Limit, Standing, Store, StoreCall } from './core/store.ts'
+export { type MemoryStore, memoryStore, type MemoryStoreOptions } from './stores/memory.ts'
+export { type MemoryLeases, memoryLeases, type MemoryLeasesOptions } from './stores/memory-leases.ts'
+export { type MemoryRecords, memoryRecords, type MemoryRecordsOptions } from './stores/memory-records.ts'
+export type { OutageOptions } from './core/outage.ts'
+export type {
+  Lease,
+  Leased,
+  LeaseStore,
+  Limit,
+  LimitAlgorithm,
+  LimitSet,
+  RecordStore,
+  SharedStore,
+  Standing,
+  Store,
+  StoreCall,
+  Verdict,
+} from './core/store.ts'
 
 // What the handler receives
 export { type InputOf, type Schemas, validate, type ValidateOptions } from './input/validate.ts'
@@ -103,7 +128,15 @@ export {
   onEnd,
   type Platform,
 } from './core/context.ts'
-export type { HasClientIp, HasInput, HasNonce, HasPrincipal, HasRequestId, HasSignal } from './core/facts.ts'
+export type {
+  HasClientIp,
+  HasInput,
+  HasNonce,
+  HasPrincipal,
+  HasRequestId,
+  HasReservation,
+  HasSignal,
+} from './core/facts.ts'
 export { HeadBlock, ResponseHead } from './core/head.ts'
 export { record, type SecurityEvent } from './core/event.ts'
 export { type Clock, systemClock } from './core/clock.ts'

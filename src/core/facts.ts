@@ -37,3 +37,15 @@ export interface HasSignal {
   /** Aborts when the client leaves or the deadline passes. Give it to `fetch` and to anything that can stop. */
   readonly signal: AbortSignal
 }
+
+/** Added by `reserve`. */
+export interface HasReservation {
+  readonly reservation: {
+    /** Units held; 0 where nothing was counted. */
+    readonly reserved: number
+    /** Settles what was used, a whole number of units. The first call counts. */
+    readonly settle: (units: number) => void
+    /** Adds to what was used; the sum is settled when the exchange ends, however it does. */
+    readonly spend: (units: number) => void
+  }
+}

@@ -19,6 +19,8 @@ export type ProblemCode =
   | 'input-too-complex'
   | 'input-invalid'
   | 'cost-exceeds-limit'
+  | 'idempotency-key-missing'
+  | 'idempotency-key-invalid'
   | 'unauthenticated'
   | 'forbidden'
   | 'address-not-allowed'
@@ -26,15 +28,21 @@ export type ProblemCode =
   | 'https-required'
   | 'not-found'
   | 'method-not-allowed'
+  | 'idempotency-key-in-use'
+  | 'response-not-replayable'
   | 'length-required'
   | 'body-too-large'
   | 'content-type-unsupported'
   | 'content-encoding-unsupported'
   | 'host-not-allowed'
+  | 'idempotency-key-reused'
   | 'rate-limit-exceeded'
+  | 'concurrency-exceeded'
+  | 'banned'
   | 'headers-too-large'
   | 'internal-error'
   | 'guard-unavailable'
+  | 'overloaded'
   | 'not-ready'
   | 'deadline-exceeded'
 
@@ -49,6 +57,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, number>> = {
   'input-too-complex': 400,
   'input-invalid': 400,
   'cost-exceeds-limit': 400,
+  'idempotency-key-missing': 400,
+  'idempotency-key-invalid': 400,
   unauthenticated: 401,
   forbidden: 403,
   'address-not-allowed': 403,
@@ -56,15 +66,21 @@ export const PROBLEMS: Readonly<Record<ProblemCode, number>> = {
   'https-required': 403,
   'not-found': 404,
   'method-not-allowed': 405,
+  'idempotency-key-in-use': 409,
+  'response-not-replayable': 409,
   'length-required': 411,
   'body-too-large': 413,
   'content-type-unsupported': 415,
   'content-encoding-unsupported': 415,
   'host-not-allowed': 421,
+  'idempotency-key-reused': 422,
   'rate-limit-exceeded': 429,
+  'concurrency-exceeded': 429,
+  banned: 429,
   'headers-too-large': 431,
   'internal-error': 500,
   'guard-unavailable': 503,
+  overloaded: 503,
   'not-ready': 503,
   'deadline-exceeded': 504,
 }

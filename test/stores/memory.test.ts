@@ -1,21 +1,26 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Limit, Standing, Store } from '../../src/core/store.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
+import type { Limit, LimitSet, Standing } from '../../src/core/store.ts'
+import { limitSet } from '../../src/core/store.ts'
+import { type MemoryStore, memoryStore } from '../../src/stores/memory.ts'
 import { contextOf, type VirtualClock, virtualClock } from '../helpers.ts'
 
-/** A store under a virtual clock. Its answers are never promises. */
+/** A store under a virtual clock, asked about one limit at a time. Its answers are never promises. */
 class Counter {
   readonly clock: VirtualClock = virtualClock()
   readonly #call = contextOf({ clock: this.clock })
-  readonly #store: Store
+  readonly #store: MemoryStore
 
   constructor(maxKeys?: number) {
     this.#store = memoryStore({ maxKeys })
   }
 
-  consume(limit: Limit, key: string, cost = 1): Standing {
-    return this.#store.consume(limit, key, cost, this.#call) as Standing
+  /** Where there is no room: allowed, not counted. */
+  consume(limit: Limit, key: string, cost = 1): Standing & { allowed: boolean } {
+    const verdict = this.#store.consume(setOf(limit), key, [cost], this.#call)
+    return verdict === undefined
+      ? { allowed: true, remaining: limit.quota, resetIn: 0 }
+      : { allowed: verdict.allowed, ...verdict.standings[0]! }
   }
 
   /** How much of its quota a key has used, asked without using any. */
@@ -25,7 +30,15 @@ class Counter {
 }
 
 function limitOf(quota: number, name = 'default', window = 60_000): Limit {
-  return { name, quota, window }
+  return { name, quota, window, algorithm: 'fixed-window' }
+}
+
+const sets = new WeakMap<Limit, LimitSet>()
+
+function setOf(limit: Limit): LimitSet {
+  let set = sets.get(limit)
+  if (set === undefined) sets.set(limit, set = limitSet([limit]))
+  return set
 }
 
 const address = (i: number): string => `${10 + (i >>> 24)}.${i >>> 16 & 255}.${i >>> 8 & 255}.${i & 255}`
@@ -98,7 +111,7 @@ describe('lets the good through', () => {
           if (allowed) model.set(key, state)
           if (allowed) state.used += cost
           expect(counter.consume(limit, key, cost))
-            .toEqual({ allowed, remaining: quota - state.used, resetIn: state.end - now })
+            .toEqual({ allowed, remaining: quota - state.used, resetIn: state.used > 0 ? state.end - now : 0 })
         }
       }),
       { numRuns: 300 },
@@ -151,6 +164,17 @@ describe('refuses the bad', () => {
       expect(counter.consume(limit, key)).toMatchObject({ allowed: true, remaining: 0 })
     }
     for (const { limit, key } of pairs) expect(counter.consume(limit, key).allowed).toBe(false)
+  })
+
+  test('a newcomer among sixteen blocked keys is not counted, and frees none of them', () => {
+    const store = memoryStore({ maxKeys: 8 }) // 16 slots: both sets of every key
+    const call = contextOf()
+    const set = setOf(limitOf(1))
+    const answers = Array.from({ length: 100 }, (_, i) => store.consume(set, `k${i}`, [1], call))
+    const held = answers.flatMap((answer, i) => answer === undefined ? [] : [i])
+    expect(held.length).toBeGreaterThanOrEqual(8)
+    expect(held.length).toBeLessThanOrEqual(16)
+    for (const i of held) expect(store.consume(set, `k${i}`, [1], call)?.allowed).toBe(false)
   })
 
   test('one key under two limits is counted twice, separately', () => {
@@ -206,13 +230,13 @@ describe('survives the broken', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
     const call = contextOf({ platform: { name: 'workerd', ephemeral: true } })
     const limit = limitOf(5)
-    memoryStore({ acknowledgePerIsolate: true }).consume(limit, 'a', 1, call)
+    memoryStore({ acknowledgePerIsolate: true }).consume(setOf(limit), 'a', [1], call)
     expect(warn).not.toHaveBeenCalled()
     const store = memoryStore()
-    for (let i = 0; i < 3; i++) store.consume(limit, 'a', 1, call)
-    memoryStore().consume(limit, 'a', 1, call)
+    for (let i = 0; i < 3; i++) store.consume(setOf(limit), 'a', [1], call)
+    memoryStore().consume(setOf(limit), 'a', [1], call)
     expect(warn).toHaveBeenCalledTimes(1)
-    memoryStore().consume(limit, 'a', 1, contextOf())
+    memoryStore().consume(setOf(limit), 'a', [1], contextOf())
     expect(warn).toHaveBeenCalledTimes(1)
   })
 })

@@ -5,7 +5,7 @@ import { compose } from '../../src/core/compose.ts'
 import { type Context, extend } from '../../src/core/context.ts'
 import type { Handler, Wrapper } from '../../src/core/handler.ts'
 import { legacyEnvelope } from '../../src/core/problem.ts'
-import type { Limit, Standing, Store } from '../../src/core/store.ts'
+import type { LimitSet, Standing, Store } from '../../src/core/store.ts'
 import { clientIp } from '../../src/request/client-ip.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { byClientIp } from '../../src/traffic/keys.ts'
@@ -389,9 +389,10 @@ describe('survives the broken', () => {
     'answers undefined': () => undefined,
     'answers null later': () => Promise.resolve(null),
     'answers an error text': () => 'MOVED 3999 10.0.0.6:6381',
-    'answers NaN': () => ({ allowed: false, remaining: Number.NaN, resetIn: Number.NaN }),
-    'answers without a reset': () => Promise.resolve({ allowed: false, remaining: 0 }),
-    'answers an endless block': () => ({ allowed: false, remaining: 0, resetIn: Infinity }),
+    'answers NaN': () => ({ allowed: false, at: 0, standings: [{ remaining: Number.NaN, resetIn: Number.NaN }] }),
+    'answers without a reset': () => Promise.resolve({ allowed: false, at: 0, standings: [{ remaining: 0 }] }),
+    'answers an endless block': () => ({ allowed: false, at: 0, standings: [{ remaining: 0, resetIn: Infinity }] }),
+    'answers about too few limits': () => ({ allowed: true, at: 0, standings: [] }),
   }
   const down = Object.entries(stores).map(([name, consume]): [string, Store] => [name, { consume } as unknown as Store])
 
@@ -448,9 +449,9 @@ describe('survives the broken', () => {
     const memory = memoryStore()
     let up = false
     const store: Store = {
-      consume(limit, key, cost, call) {
+      consume(set, key, costs, call) {
         if (!up) throw new Error('down')
-        return memory.consume(limit, key, cost, call)
+        return memory.consume(set, key, costs, call)
       },
     }
     const handler = limited({ store, limit: 1 })
@@ -462,9 +463,9 @@ describe('survives the broken', () => {
   test('an asynchronous store is waited for', async () => {
     const memory = memoryStore()
     const store: Store = {
-      async consume(limit, key, cost, call) {
+      async consume(set, key, costs, call) {
         await settled()
-        return memory.consume(limit, key, cost, call)
+        return memory.consume(set, key, costs, call)
       },
     }
     const handler = limited({ store, limit: 10 })
@@ -474,7 +475,7 @@ describe('survives the broken', () => {
   })
 
   const answering = (standing: Partial<Standing>): Store => ({
-    consume: () => ({ allowed: false, remaining: 0, resetIn: 1_000, ...standing }),
+    consume: () => ({ allowed: false, at: 0, standings: [{ remaining: 0, resetIn: 1_000, ...standing }] }),
   })
 
   test.each([-3_600_000, -1, 0, 0.1])(
@@ -501,19 +502,19 @@ describe('survives the broken', () => {
     },
   )
 
-  test('hands the store the one limit object, the key, the cost and the clock', async () => {
-    const seen: [Limit, string, number][] = []
+  test('hands the store the one set of limits, the key, the costs and the clock', async () => {
+    const seen: [LimitSet, string, readonly number[]][] = []
     const store: Store = {
-      consume(limit, key, cost, { clock }) {
-        seen.push([limit, key, cost])
-        return { allowed: true, remaining: clock.now() > 0 ? 1 : 0, resetIn: 1 }
+      consume(set, key, costs, { clock }) {
+        seen.push([set, key, costs])
+        return { allowed: true, at: 0, standings: [{ remaining: clock.now() > 0 ? 1 : 0, resetIn: 1 }] }
       },
     }
     const handler = limited({ store, cost: 2, name: 'n' })
     await statuses(handler, 2)
-    expect(seen.map(([, key, cost]) => [key, cost])).toEqual([['one', 2], ['one', 2]])
+    expect(seen.map(([, key, cost]) => [key, cost])).toEqual([['one', [2]], ['one', [2]]])
     expect(seen[0]![0]).toBe(seen[1]![0])
-    expect(seen[0]![0]).toEqual({ name: 'n', quota: 2, window: 60_000 })
+    expect(seen[0]![0].limits).toEqual([{ name: 'n', quota: 2, window: 60_000, algorithm: 'fixed-window' }])
   })
 
   test.each(['\r\nset-cookie: x=1', '\0', 'ключ', 'a'.repeat(1_000_000), '', '__proto__', '*'])(
