@@ -1,12 +1,17 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { StoreMatrix } from './test/fleet/matrix.ts'
 
 const report = process.env['VITEST_JSON']
-const apart = ['runtimes', 'node22', 'pack', 'readme', 'types'].map((folder) => `test/${folder}/**`)
+const apart = ['fleet', 'runtimes', 'node22', 'pack', 'readme', 'types'].map((folder) => `test/${folder}/**`)
 const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts', 'test/size.test.ts']
 
 export default defineConfig({
   test: {
-    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    reporters: [
+      'default',
+      new StoreMatrix(),
+      ...(report ? [['json', { outputFile: report }] as ['json', { outputFile: string }]] : []),
+    ],
     projects: [
       {
         test: {
@@ -24,6 +29,14 @@ export default defineConfig({
           include: ['test/runtimes/**/*.test.ts'],
           globalSetup: ['test/runtimes/setup.ts'],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'fleet', // stores that processes share, each real: Redis, its REST front, workerd, Deno KV
+          include: ['test/fleet/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 120_000, // the first run on a machine fetches Redis
         },
       },
       {

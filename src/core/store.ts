@@ -70,6 +70,10 @@ export interface StoreCall {
 export interface Store {
   /** Throws a TypeError if this store cannot serve such limits: asked once, when the limiter is made. */
   readonly check?: ((set: LimitSet, costs: readonly number[] | undefined) => void) | undefined
+  /** A refusal that is known without asking, from an earlier one: asked first, even while the store is out. */
+  readonly recall?:
+    | ((set: LimitSet, key: string, costs: readonly number[], call: StoreCall) => Verdict | undefined)
+    | undefined
   /**
    * Decides and consumes in one atomic step, on all limits of the set or on none. `costs` has one per limit, 0 or more.
    * `undefined`: there is no room to count this key; others are not affected.

@@ -210,6 +210,8 @@ export function limiter<Needs>(
         },
       })
     }
+    const known = store.recall?.(set, partition, costs, context)
+    if (known !== undefined) return decided(known)
     const answer = gate.call(context, () => store.consume(set, partition, costs, context))
     return isPromise(answer) ? answer.then(decided) : decided(answer)
   }
