@@ -61,8 +61,8 @@ export interface Context {
   readonly events: SecurityEvent[]
   /** How refusals and errors look on the wire; `undefined` is RFC 9457. Set by `errors`. */
   format: ProblemFormat | undefined
-  /** Who wants to know how the exchange ended. Use {@link onEnd}. */
-  endListeners: EndListener[] | undefined
+  /** Who wants to know how the exchange ended; how it did, once it has. Use {@link onEnd}. */
+  endListeners: EndListener[] | End | undefined
 }
 
 /** What an adapter knows when a request arrives. */
@@ -119,24 +119,28 @@ export function extend<C extends object, const A extends object>(context: C, add
  *
  * The edge tells, because only it knows without touching the body: on Node by the socket; elsewhere a body that may be a
  * stream is tapped, and a short one (JSON, text) counts as ended when it is handed to the runtime. So a wrapper that logs
- * or measures need not await the handler, wrap a stream, or be async.
+ * or measures need not await the handler, wrap a stream, or be async. Who asks when it has ended is told at once.
  */
 export function onEnd(context: Context, listener: EndListener): void {
-  if (context.endListeners === undefined) context.endListeners = [listener]
-  else context.endListeners.push(listener)
+  const { endListeners } = context
+  if (endListeners === undefined) context.endListeners = [listener]
+  else if (Array.isArray(endListeners)) endListeners.push(listener)
+  else tell(listener, endListeners)
 }
 
 /** Tells every listener, once: later calls do nothing. Listeners cannot hurt one another or the response. */
 export function ended(context: Context, end: End): void {
   const listeners = context.endListeners
-  if (listeners === undefined) return
-  context.endListeners = undefined
-  for (const listener of listeners) {
-    try {
-      const returned: unknown = listener(end)
-      if (isPromise(returned)) returned.then(undefined, () => {})
-    } catch {
-      // An observer's bug must not touch the response; it has already left.
-    }
+  if (!Array.isArray(listeners)) return
+  context.endListeners = end
+  for (const listener of listeners) tell(listener, end)
+}
+
+function tell(listener: EndListener, end: End): void {
+  try {
+    const returned: unknown = listener(end)
+    if (isPromise(returned)) returned.then(undefined, () => {})
+  } catch {
+    // An observer's bug must not touch the response; it has already left.
   }
 }

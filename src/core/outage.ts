@@ -135,6 +135,7 @@ export class Gate {
     const now = circumstance.clock.monotonic()
     if (now - breaker.openedAt! >= this.#openFor) {
       breaker.openedAt = now
+      breaker.probing = false // one that is still out was cut off with its request
       return true
     }
     if (!breaker.probing && now >= breaker.nextProbe) {
@@ -149,7 +150,9 @@ export class Gate {
         Promise.resolve().then(() => this.#raced(Promise.resolve(this.#probe(circumstance)))).then(
           (answer) => {
             done()
-            if (answer !== SLOW) this.#answered(breaker, circumstance)
+            if (answer === SLOW) return
+            breaker.answeredAt = circumstance.clock.monotonic()
+            this.#answered(breaker, circumstance)
           },
           done,
         ),
@@ -210,15 +213,13 @@ export class Gate {
   #failed(breaker: Breaker, { clock }: Circumstance, cause: unknown, silent = false): void {
     breaker.failures++
     const now = clock.monotonic()
-    if (breaker.openedAt !== undefined) {
-      breaker.openedAt = now // its one try has failed
-      return
+    if (breaker.openedAt === undefined) {
+      if (!silent && breaker.failures < this.#failures) return
+      breaker.nextProbe = now
     }
-    if (!silent && breaker.failures < this.#failures) return
     breaker.openedAt = now
-    breaker.nextProbe = now
-    // A store that comes and goes is one outage, not one per minute of it.
-    if (now - breaker.closedAt < this.#openFor) return
+    // A store that comes and goes is one outage, not one per minute of it; if it stays away, that is said.
+    if (breaker.alarmedAt !== undefined || now - breaker.closedAt < this.#openFor) return
     breaker.alarmedAt = now
     const message = `${this.#user}: the store is out; requests get the outage policy until it answers`
     safely(this.#log, { level: 'error', message, code: 'store-outage', cause })

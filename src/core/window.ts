@@ -39,7 +39,7 @@ const fixed: Window = {
   until: (_limit, cells, at, expires, now, target) => cells[at]! <= target ? 0 : expires - now,
   add(limit, cells, at, expires, now, units, then) {
     if (expires <= now) {
-      cells[at] = Math.max(0, units)
+      cells[at] = held(units)
       return now + limit.window
     }
     // What was taken from an earlier window is not given back to this one.
@@ -153,7 +153,9 @@ export function decide(
     const target = allowed ? total - 1 : Math.min(total - 1, limit.quota - cost)
     return { remaining: Math.max(0, limit.quota - total), resetIn: resetOf(limit, state, now, total, target) }
   })
-  const changed = allowed || kept.some((state, i) => states[i] !== undefined && state.expires !== states[i]!.expires)
+  // What is over may stay as it is; what a clock that was set back has made last too long is mended even by a refusal.
+  const mended = kept.some(({ expires }, i) => expires > now && expires !== states[i]?.expires)
+  const changed = mended || (allowed && costs.some((cost) => cost > 0))
   return { verdict: { allowed, at: now, standings }, states: changed ? kept : undefined }
 }
 

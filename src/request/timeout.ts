@@ -59,6 +59,8 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
         let answered = false
         late = () => {
           answered = true
+          // So that the end of the exchange is noticed, for whoever asks for it below when it is over.
+          onEnd(context, () => {})
           // In a promise: a format of the user's that throws is for the error boundary, not for the timer.
           resolve(Promise.resolve().then(() => refuseBy(context, 'timeout', LATE)))
         }

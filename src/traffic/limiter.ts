@@ -9,7 +9,7 @@ import { warnOnce } from '../core/log.ts'
 import type { OutageOptions } from '../core/outage.ts'
 import { Gate, isOutage } from '../core/outage.ts'
 import { problem } from '../core/problem.ts'
-import type { LimitSet, Store, Verdict } from '../core/store.ts'
+import type { Limit, LimitSet, Standing, Store, StoreCall, Verdict } from '../core/store.ts'
 import { limitSet } from '../core/store.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { KeyOf } from './keys.ts'
@@ -19,6 +19,8 @@ import { costsOf, prepare } from './limits.ts'
 /** Count in this process while the store is out. Made by {@link local}. */
 export interface Local {
   readonly share: number
+  /** Decides with that share of every limit; `undefined`: no room to count. */
+  readonly consume: (set: LimitSet, key: string, costs: readonly number[], call: StoreCall) => Verdict | undefined
 }
 
 /**
@@ -27,7 +29,27 @@ export interface Local {
  */
 export function local(share: number): Local {
   if (!(share > 0 && share <= 1)) throw new TypeError(`local: share must be a number above 0, at most 1, got ${share}`)
-  return { share }
+  const store = memoryStore({ acknowledgePerIsolate: true })
+  const shares = new WeakMap<LimitSet, LimitSet>()
+  return {
+    share,
+    consume(set, key, costs, call) {
+      let scaled = shares.get(set)
+      if (scaled === undefined) {
+        const quotaOf = ({ quota }: Limit): number => Math.max(1, Math.floor(quota * share))
+        shares.set(set, scaled = limitSet(set.limits.map((limit) => ({ ...limit, quota: quotaOf(limit) }))))
+      }
+      // What costs more than the share is let in alone.
+      const within = costs.map((one, i) => Math.min(one, scaled.limits[i]!.quota))
+      const verdict = store.consume(scaled, key, within, call)
+      return verdict && { ...verdict, standings: verdict.standings.map((one, i) => beside(one, within[i]!, costs[i]!)) }
+    },
+  }
+}
+
+/** What is left, by what was asked for and not by the share of it. */
+function beside(standing: Standing, within: number, cost: number): Standing {
+  return standing.remaining < within ? standing : { ...standing, remaining: Math.max(standing.remaining, cost) }
 }
 
 /** Options of everything that limits. */
@@ -78,13 +100,23 @@ const PROBE: LimitSet = /* @__PURE__ */ limitSet([
   { name: 'sallyport-probe', quota: 1_000_000_000, window: 1_000, algorithm: 'fixed-window' },
 ])
 
-/** Checks the options and makes the limiter. `silent` sends no fields. */
+/** What differs between the users of a limiter. */
+interface Manner {
+  /** Sends no fields. */
+  readonly silent?: boolean
+  /** Corrects what was consumed. */
+  readonly adjusts?: boolean
+  /** What the limits are called in errors: `''` where there is but one, spelled out. */
+  readonly option?: string
+}
+
+/** Checks the options and makes the limiter. */
 export function limiter<Needs>(
   user: string,
   options: LimiterOptions<Needs>,
   limits: LimitsOf<Needs>,
   cost: Cost<Needs>,
-  { silent = false, adjusts = false, option = 'limits' } = {},
+  { silent = false, adjusts = false, option = 'limits' }: Manner = {},
 ): Limiter<Needs> {
   const { key, store = memoryStore(), onOutage = 'allow', legacyHeaders = false, refundWhen } = options
   const { detail = 'Too many requests. Please try again later.' } = options
@@ -92,7 +124,7 @@ export function limiter<Needs>(
   if (typeof store?.consume !== 'function') {
     throw new TypeError(`${user}: store must be a Store such as memoryStore()`)
   }
-  if (onOutage !== 'allow' && onOutage !== 'refuse' && typeof onOutage?.share !== 'number') {
+  if (onOutage !== 'allow' && onOutage !== 'refuse' && typeof onOutage?.consume !== 'function') {
     throw new TypeError(`${user}: onOutage must be 'allow', 'refuse' or local(0.2)`)
   }
   if (typeof cost !== 'number' && typeof cost !== 'function') {
@@ -154,27 +186,6 @@ export function limiter<Needs>(
     }))
   }
 
-  // Only while the store is out.
-  const reserves = typeof onOutage === 'object' ? memoryStore({ acknowledgePerIsolate: true }) : undefined
-  const shares = new WeakMap<LimitSet, LimitSet>()
-  const counted = (
-    { set }: Prepared<Needs>,
-    partition: string,
-    costs: readonly number[],
-    share: number,
-    context: Context,
-  ): Decision<never> | undefined => {
-    let scaled = shares.get(set)
-    if (scaled === undefined) {
-      scaled = limitSet(set.limits.map((limit) => ({ ...limit, quota: Math.max(1, Math.floor(limit.quota * share)) })))
-      shares.set(set, scaled)
-    }
-    const { limits } = scaled
-    const within = costs.map((one, i) => Math.min(one, limits[i]!.quota))
-    const verdict = reserves?.consume(scaled, partition, within, context)
-    return verdict === undefined || verdict.allowed ? undefined : refused(scaled, verdict, within)
-  }
-
   return (request, context, allowed) => {
     const partition = key(context, request)
     if (partition === undefined) return allowed(undefined)
@@ -184,7 +195,7 @@ export function limiter<Needs>(
     const costs = costsOf(prepared, cost, request, context, user)
     for (let i = 0; i < costs.length; i++) if (costs[i]! > set.limits[i]!.quota) return tooCostly
 
-    const decided = (verdict: unknown): Decision<never> | ReturnType<typeof allowed> => {
+    const decided = (verdict: unknown): ReturnType<typeof allowed> => {
       if (!isVerdict(verdict, set)) {
         const reason = isOutage(verdict) ? verdict.reason : 'the store gave no usable answer'
         if (onOutage === 'refuse') return { outcome: 'degraded', reason }
@@ -194,8 +205,8 @@ export function limiter<Needs>(
           code: 'guard-unavailable',
           reason,
         })
-        return (onOutage === 'allow' ? undefined : counted(prepared, partition, costs, onOutage.share, context)) ??
-          allowed(undefined)
+        const own = onOutage === 'allow' ? undefined : onOutage.consume(set, partition, costs, context)
+        return own === undefined || own.allowed ? allowed(undefined) : refused(set, own, costs)
       }
       if (!silent) announce(prepared, verdict, costs, context)
       if (!verdict.allowed) return refused(set, verdict, costs)

@@ -129,6 +129,16 @@ describe('onEnd', () => {
     expect(told).toBe(1)
   })
 
+  test('who asks when it has ended is told at once', () => {
+    const context = contextOf()
+    onEnd(context, () => {})
+    ended(context, done)
+    const told: End[] = []
+    onEnd(context, (end) => told.push(end))
+    ended(context, { status: 200, bytes: 0, outcome: 'aborted' })
+    expect(told).toEqual([done])
+  })
+
   test('nobody listening is fine', () => {
     expect(() => ended(contextOf(), done)).not.toThrow()
   })
