@@ -2,7 +2,8 @@
  * sallyport: one hardened door for every Fetch-handler service.
  *
  * Every public name, grouped as the README is. The adapters have sub-paths of their own: `sallyport/node`, `/bun`, `/deno`,
- * `/cloudflare`, `/hono`, `/fetch`.
+ * `/cloudflare`, `/hono`, `/fetch`; so have the stores that processes share: `/redis`, `/upstash`, `/durable-object`,
+ * `/rate-limit-binding`, `/deno-kv`.
  *
  * @module
  */
@@ -51,11 +52,18 @@ export {
 } from './traffic/rate-limit.ts'
 export { reserve, type ReserveOptions } from './traffic/reserve.ts'
 export { type LimiterOptions, type LimitsOf, type Local, local } from './traffic/limiter.ts'
+export { concurrency, type ConcurrencyOptions } from './traffic/concurrency.ts'
+export { slowDown, type SlowDownOptions } from './traffic/slow-down.ts'
+export { shed, type ShedOptions } from './traffic/shed.ts'
+export { type Ban, type BanList, banList, type BanListOptions, bans, type BansOptions } from './traffic/bans.ts'
+export { idempotency, type IdempotencyOptions, type Scoped, type Unscoped } from './traffic/idempotency.ts'
 export type { Cost, LimitSpec } from './traffic/limits.ts'
+export { agentLimits, chatLimits, chatSlowDown, speechLimits } from './traffic/presets.ts'
 export { byClientIp, byPrincipal, byPrincipalOrClientIp, byRoute, type KeyOf } from './traffic/keys.ts'
 export { type MemoryStore, memoryStore, type MemoryStoreOptions } from './stores/memory.ts'
 export { type MemoryLeases, memoryLeases, type MemoryLeasesOptions } from './stores/memory-leases.ts'
 export { type MemoryRecords, memoryRecords, type MemoryRecordsOptions } from './stores/memory-records.ts'
+export { tiered, type TieredOptions } from './stores/tiered.ts'
 export type { OutageOptions } from './core/outage.ts'
 export type {
   Lease,

@@ -28,7 +28,9 @@ export interface Local {
  * five processes `local(0.2)` keeps the whole about where it was. Throws a TypeError unless `share` is above 0, at most 1.
  */
 export function local(share: number): Local {
-  if (!(share > 0 && share <= 1)) throw new TypeError(`local: share must be a number above 0, at most 1, got ${share}`)
+  if (typeof share !== 'number' || !(share > 0 && share <= 1)) {
+    throw new TypeError(`local: share must be a number above 0, at most 1, got ${share}`)
+  }
   const store = memoryStore({ acknowledgePerIsolate: true })
   const shares = new WeakMap<LimitSet, LimitSet>()
   return {
@@ -77,7 +79,7 @@ export interface LimiterOptions<Needs> extends OutageOptions {
 /** Limits, or what gives them for a request: by plan, or from a variable that changes while running. */
 export type LimitsOf<Needs> =
   | readonly LimitSpec<Needs>[]
-  | ((context: Context & Needs, request: Request) => readonly LimitSpec<Needs>[])
+  | ((context: Context & Needs, request: Request) => readonly LimitSpec<NoInfer<Needs>>[])
 
 /** What one request has consumed, to be corrected later. */
 export interface Claim {
@@ -239,7 +241,7 @@ function isVerdict(verdict: unknown, { limits }: LimitSet): verdict is Verdict {
     standings.every((one) => one?.remaining >= 0 && Number.isFinite(one.resetIn))
 }
 
-const COUNTED = Symbol('the limiters that have counted this request')
+const COUNTED: unique symbol = Symbol('the limiters that have counted this request')
 
 interface Counted {
   [COUNTED]?: { readonly limiter: object; readonly names: string }[]

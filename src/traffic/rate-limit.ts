@@ -8,13 +8,18 @@ import type { LimiterOptions, LimitsOf } from './limiter.ts'
 import { isCounted, limiter } from './limiter.ts'
 import type { Cost, LimitSpec } from './limits.ts'
 
-/** Options of {@link rateLimit}: one limit, or several that are decided together. */
-export type RateLimitOptions<Needs> = RateLimitCommon<Needs> & (OneLimit | SeveralLimits<Needs>)
+/**
+ * Options of {@link rateLimit}: one limit, or several that are decided together. What `key`, `cost` and `limits` read is
+ * inferred from each by itself, and all of it is needed: inferred together, the needs of one would be taken for all.
+ */
+export type RateLimitOptions<Key, Costs = unknown, Limits = unknown> =
+  & RateLimitCommon<Key, Costs>
+  & (OneLimit | SeveralLimits<NoInfer<Key> & Limits>)
 
 /** What {@link rateLimit} takes beside its limits. */
-export interface RateLimitCommon<Needs> extends Rollout, LimiterOptions<Needs> {
+export interface RateLimitCommon<Key, Costs = unknown> extends Rollout, LimiterOptions<Key> {
   /** What one request uses up: a whole number, or a function of the request. (1) */
-  readonly cost?: Cost<Needs> | undefined
+  readonly cost?: Cost<NoInfer<Key> & Costs> | undefined
 }
 
 /** One limit, spelled out among the other options. */
@@ -32,7 +37,7 @@ export interface OneLimit {
 }
 
 /** Several limits on one key, consumed all or nothing in one step. */
-export interface SeveralLimits<Needs> {
+export interface SeveralLimits<Needs = {}> {
   /**
    * A list, or a function that gives one: by the principal's plan, or from a variable that is changed while running. Give
    * the same list object for the same plan: what is prepared from it is remembered. A quota that changes keeps the count;
@@ -71,13 +76,16 @@ export interface SeveralLimits<Needs> {
  *   store: redisStore(client),
  * })
  */
-export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, Needs> {
+export function rateLimit<Key, Costs = unknown, Limits = unknown>(
+  options: RateLimitOptions<Key, Costs, Limits>,
+): Wrapper<{}, Key & NoInfer<Costs & Limits>> {
   const { cost = 1, mode, share, refundWhen } = options
   const limits = limitsOf(options)
-  const names = typeof limits === 'function' ? '' : limits.map(({ name }) => name).join()
   const option = options.limits === undefined ? '' : 'limits'
-  const ask = limiter('rateLimit', options, limits, cost, { silent: mode === 'report', option })
-  return guard<{}, Needs>({
+  const manner = { silent: mode === 'report', option }
+  const ask = limiter<Key & Costs & Limits>('rateLimit', options, limits, cost, manner)
+  const names = typeof limits === 'function' ? '' : limits.map(({ name }) => name).join()
+  return guard<{}, Key & Costs & Limits>({
     name: 'rate-limit',
     mode,
     share,
@@ -95,7 +103,7 @@ export function rateLimit<Needs>(options: RateLimitOptions<Needs>): Wrapper<{}, 
   })
 }
 
-function limitsOf<Needs>(options: RateLimitOptions<Needs>): LimitsOf<Needs> {
+function limitsOf<Key, Costs, Limits>(options: RateLimitOptions<Key, Costs, Limits>): LimitsOf<Key & Limits> {
   if (options.limits !== undefined) {
     if ('limit' in options && options.limit !== undefined) {
       throw new TypeError('rateLimit: give limit or limits, not both')

@@ -9,12 +9,12 @@ import type { Claim, LimiterOptions, LimitsOf } from './limiter.ts'
 import { limiter } from './limiter.ts'
 import type { Cost } from './limits.ts'
 
-/** Options of {@link reserve}. */
-export interface ReserveOptions<Needs> extends LimiterOptions<Needs> {
+/** Options of {@link reserve}. What `key`, `limits` and `estimate` read is inferred from each by itself, and all is needed. */
+export interface ReserveOptions<Key, Limits = unknown, Estimate = unknown> extends LimiterOptions<Key> {
   /** See `rateLimit`. A limit with a `cost` of its own takes no part in the reservation: it counts as ever. */
-  readonly limits: LimitsOf<Needs>
+  readonly limits: LimitsOf<NoInfer<Key> & Limits>
   /** Units to hold until the handler knows better: enough for most, since only what is reserved is sure to be there. */
-  readonly estimate: Cost<Needs>
+  readonly estimate: Cost<NoInfer<Key> & Estimate>
 }
 
 /**
@@ -36,10 +36,12 @@ export interface ReserveOptions<Needs> extends LimiterOptions<Needs> {
  * @example
  * reserve({ key: byPrincipal, limits: [{ name: 'tokens', limit: 100_000, window: '1h', unit: 'tokens' }], estimate: 4_000 })
  */
-export function reserve<Needs>(options: ReserveOptions<Needs>): Wrapper<HasReservation, Needs> {
+export function reserve<Key, Limits = unknown, Estimate = unknown>(
+  options: ReserveOptions<Key, Limits, Estimate>,
+): Wrapper<HasReservation, Key & NoInfer<Limits & Estimate>> {
   const { limits, estimate, refundWhen } = options
-  const ask = limiter('reserve', options, limits, estimate, { adjusts: true })
-  return guard<HasReservation, Needs>({
+  const ask = limiter<Key & Limits & Estimate>('reserve', options, limits, estimate, { adjusts: true })
+  return guard<HasReservation, Key & Limits & Estimate>({
     name: 'reserve',
     decide: (request, context) => ask(request, context, (claim) => reserved(claim, context, refundWhen)),
   })
@@ -60,7 +62,10 @@ function reserved(
   }
   onEnd(context, (end) => {
     if (spent !== undefined) settle(spent)
-    else if (refundWhen?.(end) === true) settle(0)
+    else if (!settled && refundWhen?.(end) === true) {
+      settled = true
+      claim?.adjust(claim.costs.map((cost) => -cost))
+    }
   })
   return {
     outcome: 'allow',

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { compose } from '../../src/core/compose.ts'
-import type { Context } from '../../src/core/context.ts'
+import { type Context, ended } from '../../src/core/context.ts'
 import { errors } from '../../src/core/errors.ts'
 import type { Handler } from '../../src/core/handler.ts'
 import { timeout } from '../../src/request/timeout.ts'
@@ -311,9 +311,7 @@ describe('every way to end gives the place back, once', () => {
     const { handler, open } = gate()
     const context = contextOf()
     const first = statusOf(door(handler), context)
-    const listeners = context.endListeners!
-    context.endListeners = undefined
-    for (const listener of listeners) listener({ status: 200, bytes: 0, outcome: 'aborted' })
+    ended(context, { status: 200, bytes: 0, outcome: 'aborted' })
     expect(await statusOf(door(ok))).toBe(503)
     open()
     await first
