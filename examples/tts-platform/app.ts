@@ -13,6 +13,7 @@ import {
   type LineSink,
   policy,
   requestId,
+  type Store,
   type Wrapper,
 } from '../../src/index.ts'
 import { createData, type Data, VOICES } from './data.ts'
@@ -27,6 +28,8 @@ export interface AppOptions {
   readonly origins?: readonly string[] | undefined
   /** Takes one line per request. (the console) */
   readonly access?: LineSink | undefined
+  /** Where the limits count. (memory) */
+  readonly store?: Store | undefined
   /** Takes one line per rate-limit violation and security event. (the console) */
   readonly violations?: LineSink | undefined
 }
@@ -39,7 +42,7 @@ export function createApp(options: AppOptions = {}): Handler {
 
 function createDoor(data: Data, options: AppOptions): Wrapper<Edge & Caller> {
   const { origins = ['http://localhost:5173'], access = consoleLines, violations = consoleLines } = options
-  const limits = createLimits()
+  const limits = createLimits(options.store)
   return policy({
     ...api,
     requestId: requestId({ generate: () => `req_${crypto.randomUUID()}` }),

@@ -4,9 +4,12 @@ import {
   byPrincipalOrClientIp,
   compose,
   type HasClientIp,
+  local,
   memoryStore,
   onPath,
   rateLimit,
+  speechLimits,
+  type Store,
   type Test,
   when,
   type Wrapper,
@@ -20,23 +23,22 @@ export interface Limits {
   readonly byCaller: Wrapper<{}, HasClientIp>
 }
 
-/** Makes the limits, all counting in one bounded store. */
-export function createLimits(): Limits {
-  const store = memoryStore()
-  const address = { key: byClientIp, store }
-  const caller = { key: byPrincipalOrClientIp, store }
+/** Makes the limits, all counting in one store. While a shared one is out, each process counts half of each limit. */
+export function createLimits(store: Store = memoryStore()): Limits {
+  const address = { key: byClientIp, store, onOutage: local(0.5) }
+  const caller = { key: byPrincipalOrClientIp, store, onOutage: local(0.5) }
   return {
     byAddress: compose(
-      when(onPath('/api/auth/*'), rateLimit({ ...address, name: 'auth', limit: 10, window: '1h' })),
-      when(isPublic, rateLimit({ ...address, name: 'public', limit: 200, window: '15m' })),
+      when(onPath('/api/auth/*'), rateLimit({ ...address, limits: speechLimits.auth })),
+      when(isPublic, rateLimit({ ...address, limits: speechLimits.public })),
     ),
     byCaller: compose(
       // Public endpoints have their own, wider limit in its place.
-      when(inGeneral, rateLimit({ ...caller, name: 'general', limit: 100, window: '15m' })),
-      when(onPath('/api/sources/search'), rateLimit({ ...caller, name: 'search', limit: 30, window: '15m' })),
-      when(onPath('/api/sources/download'), rateLimit({ ...caller, name: 'download', limit: 10, window: '1h' })),
-      when(startsTraining, rateLimit({ ...caller, name: 'training', limit: 5, window: '1h' })),
-      when(onPath('/api/settings/*'), rateLimit({ ...caller, name: 'settings', limit: 20, window: '1h' })),
+      when(inGeneral, rateLimit({ ...caller, limits: speechLimits.general })),
+      when(onPath('/api/sources/search'), rateLimit({ ...caller, limits: speechLimits.search })),
+      when(onPath('/api/sources/download'), rateLimit({ ...caller, limits: speechLimits.download })),
+      when(startsTraining, rateLimit({ ...caller, limits: speechLimits.training })),
+      when(onPath('/api/settings/*'), rateLimit({ ...caller, limits: speechLimits.settings })),
     ),
   }
 }

@@ -4,6 +4,7 @@ import { existsSync, globSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { commandLine, misused } from './command-line.ts'
+import type { StoreChoice } from './store.ts'
 
 const line = commandLine()
 const args = process.argv.slice(2)
@@ -21,7 +22,8 @@ switch (line.runtime) {
     break
   case 'deno': {
     const folder = dirname(line.file)
-    const allowed = [`--allow-net=${line.hostname}`, `--allow-read=${folder}`, `--allow-write=${folder}`]
+    const hosts = [line.hostname, ...storeHosts(line)].join()
+    const allowed = [`--allow-net=${hosts}`, '--allow-env', `--allow-read=${folder}`, `--allow-write=${folder}`]
     run(binary('@deno/*/deno', 'deno'), ['run', '--no-lock', '--cached-only', ...allowed, file('serve.deno.ts')])
     break
   }
@@ -30,6 +32,11 @@ switch (line.runtime) {
     break
   default:
     misused(`--runtime ${line.runtime} is none of node, bun, deno, workerd and hono`)
+}
+
+/** What the store is reached at. */
+function storeHosts({ store, redisUrl, restUrl }: StoreChoice): string[] {
+  return store === 'memory' ? [] : [new URL(store === 'redis' ? redisUrl : restUrl).host]
 }
 
 /** The binary that npm installed for this machine, or the one on PATH. */

@@ -1,9 +1,11 @@
 import { closeOnSignal, onUncaught, serve } from '../../adapters/bun.ts'
 import { createApp } from './app.ts'
 import { announce, commandLine, violationFile } from './command-line.ts'
+import { openStore } from './store.ts'
 
 const line = commandLine()
-const server = await serve(createApp({ violations: violationFile(line) }), line)
+const store = await openStore(line)
+const server = await serve(createApp({ violations: violationFile(line), store }), line)
 closeOnSignal(server)
 onUncaught(server)
 announce('bun', server, line)

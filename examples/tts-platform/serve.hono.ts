@@ -4,9 +4,11 @@ import { toHono } from '../../adapters/hono.ts'
 import { closeOnSignal, onUncaught, serve } from '../../adapters/node.ts'
 import { createApp } from './app.ts'
 import { announce, commandLine, violationFile } from './command-line.ts'
+import { openStore } from './store.ts'
 
 const line = commandLine()
-const app = createApp({ violations: violationFile(line) })
+const store = await openStore(line)
+const app = createApp({ violations: violationFile(line), store })
 const hono = new Hono().use(toHono(() => app))
 const server = await serve(hono, line)
 closeOnSignal(server)

@@ -4,6 +4,9 @@ import { announce, commandLine } from './command-line.ts'
 import { serveWorkerd } from './workerd.ts'
 
 const line = commandLine()
-const server = await serveWorkerd(fileURLToPath(new URL('worker.ts', import.meta.url)), line)
+const bindings: Record<string, string> = line.store === 'upstash'
+  ? { UPSTASH_REDIS_REST_URL: line.restUrl, UPSTASH_REDIS_REST_TOKEN: line.restToken }
+  : {}
+const server = await serveWorkerd(fileURLToPath(new URL('worker.ts', import.meta.url)), line, bindings)
 closeOnSignal(server)
 announce('workerd', server, line)

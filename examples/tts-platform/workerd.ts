@@ -12,16 +12,22 @@ import { build } from 'esbuild'
 const workerd =
   (createRequire(createRequire(import.meta.url).resolve('miniflare'))('workerd') as { default: string }).default
 
-const configOf = (address: string): string => `
+const configOf = (address: string, bindings: Bindings): string => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = (
     modules = [(name = "worker.js", esModule = embed "worker.js")],
     compatibilityDate = "2026-07-30",
-  ))],
+    bindings = [${
+  Object.entries(bindings).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`)
+}],
+  )), (name = "internet", network = (allow = ["public", "private"]))],
   sockets = [(name = "http", address = "${address}", http = (), service = "main")],
 );
 `
+
+/** Text that a Worker gets in its `env`. */
+export type Bindings = Readonly<Record<string, string>>
 
 /** A Worker that listens. */
 export interface Workerd {
@@ -35,6 +41,7 @@ export interface Workerd {
 export async function serveWorkerd(
   entry: string,
   { port, hostname }: { readonly port: number; readonly hostname: string },
+  bindings: Bindings = {},
 ): Promise<Workerd> {
   const folder = await mkdtemp(join(tmpdir(), 'workerd-'))
   await build({
@@ -47,7 +54,7 @@ export async function serveWorkerd(
     conditions: ['workerd', 'worker', 'browser'],
   })
   const host = hostname.includes(':') ? `[${hostname}]` : hostname
-  await writeFile(join(folder, 'config.capnp'), configOf(`${host}:${port}`))
+  await writeFile(join(folder, 'config.capnp'), configOf(`${host}:${port}`, bindings))
   const child = spawn(workerd, ['serve', join(folder, 'config.capnp'), '--control-fd=3'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     // Out of the terminal's reach: it is for us to say when.
