@@ -10,6 +10,9 @@ import type { ShownFile } from './blocks.ts'
 export const root: string = join(import.meta.dirname, '../..')
 const bin = join(root, 'node_modules/.bin')
 
+const sourceFiles = (JSON.parse(readFileSync(join(root, 'deno.json'), 'utf8')) as { exports: Record<string, string> })
+  .exports
+
 /** What the package offers: `.`, `./node` and the rest. */
 export const entries: readonly string[] = Object.keys(manifest().exports).filter((key) => key !== './package.json')
 
@@ -17,9 +20,9 @@ export function manifest(): { exports: object; scripts: object; peerDependencies
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as ReturnType<typeof manifest>
 }
 
-/** The source of an entry. */
+/** The source of an entry: deno.json has the same entries as package.json (test/house.test.ts sees to it), as sources. */
 export function sourceOf(entry: string): string {
-  return join(root, entry === '.' ? 'src/index.ts' : `adapters${entry.slice(1)}.ts`)
+  return join(root, sourceFiles[entry]!)
 }
 
 /** A server that runs. */
@@ -106,7 +109,7 @@ export class Project {
       bundle: true,
       write: false,
       format: 'esm',
-      external: ['node:*'],
+      external: ['node:*', 'ioredis'], // a Redis client is for servers only
     })
     return outputFiles[0]!.text
   }

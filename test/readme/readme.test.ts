@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Handler, ORDER, policy, type ProblemCode, PROBLEMS } from '../../src/index.ts'
+import { type RedisServer, startRedis } from '../fleet/redis-server.ts'
 import { anchorsOf, blocksOf, filesOf, linksOf, tableAfter } from './blocks.ts'
 import { entries, manifest, Project, root, type Running, sourceOf } from './project.ts'
 
@@ -13,12 +14,18 @@ const blocks = pages.flatMap(({ name, text }) => blocksOf(name, text))
 const shown = blocks.filter(({ language }) => language === 'ts').flatMap(filesOf)
 
 let project: Project
-beforeAll(() => {
+let redis: RedisServer
+beforeAll(async () => {
   project = new Project(shown)
+  redis = await startRedis()
+  process.env['REDIS_URL'] = redis.url
   // Access logs of what is called in this process.
   for (const level of ['log', 'warn', 'error'] as const) vi.spyOn(console, level).mockReturnValue()
 })
-afterAll(() => project.remove())
+afterAll(async () => {
+  project.remove()
+  await redis.stop()
+})
 
 describe('every block', () => {
   test('is in a language that is checked here', () => {
@@ -118,6 +125,7 @@ test.concurrent('main.ts serves, and stops when told to', async () => {
 })
 
 type Send = (path: string, init?: RequestInit) => Promise<Response>
+const noApp: Send = () => Promise.reject(new Error('there is no app'))
 type Exchange = (send: Send, module: Record<string, unknown>) => Promise<void>
 
 const signedIn = { authorization: 'Bearer open-sesame' }
@@ -176,6 +184,71 @@ const exchanges: Record<string, Exchange> = {
     expect(await (await send('/')).json()).toMatchObject({ status: 404, code: 'note-not-found', title: 'Not Found' })
     expect(await (await send('/', { method: 'DELETE' })).json()).toMatchObject({ status: 409, code: 'note-locked' })
   },
+  async 'limits.ts'(send) {
+    const answers = await Promise.all(Array.from({ length: 11 }, () => send('/')))
+    expect(answers.map(({ status }) => status)).toEqual([...Array.from({ length: 10 }, () => 200), 429])
+    expect(answers[9]!.headers.get('ratelimit')).toMatch(
+      /^"burst";r=0;t=1, "sustained";r=90;t=1, "daily";r=4990;t=86400$/,
+    )
+    expect(answers[10]!.headers.get('ratelimit')).toMatch(/^"burst";r=0;t=\d$/)
+    expect(await answers[10]!.json()).toMatchObject({ 'violated-policies': ['burst'] })
+  },
+  async 'plans.ts'(send, { setLimit }) {
+    const as = (customer: string): Promise<Response> => send('/', { headers: { 'x-customer': customer } })
+    const statuses = async (customer: string, times: number): Promise<number[]> =>
+      (await Promise.all(Array.from({ length: times }, () => as(customer)))).map(({ status }) => status)
+    expect(await statuses('ada', 3)).toEqual([200, 200, 429])
+    expect(await statuses('grace/pro', 3)).toEqual([200, 200, 200])
+    ;(setLimit as (plan: string, limit: number) => void)('free', 4)
+    expect(await statuses('ada', 3)).toEqual([200, 200, 429])
+  },
+  async 'tokens.ts'(send, { streaming, sendTo }) {
+    expect(await (await send('/')).json()).toEqual({ held: 4_000 })
+    expect((await send('/')).headers.get('ratelimit')).toMatch(/^"tokens";r=5188;t=\d+, "calls";r=58;t=\d+$/)
+    const stream = await (sendTo as (app: unknown) => Send)(streaming)('/')
+    expect(await stream.text()).toBe('onetwothree')
+    expect((await send('/')).headers.get('ratelimit')).toMatch(/^"tokens";r=4076;t=\d+, "calls";r=56;t=\d+$/)
+  },
+  async 'login.ts'(send) {
+    const good = { headers: { authorization: 'yes' } }
+    for (let i = 0; i < 10; i++) expect((await send('/', good)).status).toBe(204)
+    for (let i = 0; i < 5; i++) expect((await send('/')).status).toBe(401)
+    expect((await send('/', good)).status).toBe(429)
+  },
+  async 'doors.ts'(send) {
+    expect((await send('/')).headers.get('ratelimit')).toMatch(/^"default";r=99;t=900, "concurrent";r=9$/)
+    for (let i = 0; i < 10; i++) expect((await send('/', { method: 'POST', body: 'text' })).status).toBe(415)
+    expect((await send('/')).status).toBe(200) // bans stand inside contentType, and see only what is refused below
+    expect(await (await send('/admin/bans')).json()).toEqual([])
+  },
+  async 'payments.ts'(send) {
+    const pay = (key: string, body: string): Promise<Response> =>
+      send('/', { method: 'POST', body, headers: { 'content-type': 'application/json', 'idempotency-key': key } })
+    const first = await pay('"8e03978e"', '{"amount":5}')
+    expect([first.status, await first.json()]).toEqual([201, { payment: 1 }])
+    const second = await pay('"8e03978e"', '{"amount":5}')
+    expect([second.status, await second.json()]).toEqual([201, { payment: 1 }])
+    expect(second.headers.get('idempotent-replayed')).toBe('true')
+    expect((await pay('"8e03978e"', '{"amount":6}')).status).toBe(422)
+    expect((await send('/', { method: 'POST' })).status).toBe(400)
+  },
+  async 'shared.ts'(send, { client }) {
+    const { connect, disconnect } = client as { connect(): Promise<void>; disconnect(): void }
+    await connect.call(client)
+    expect((await send('/')).headers.get('ratelimit')).toMatch(/^"default";r=99;t=60, "concurrent";r=9$/)
+    disconnect.call(client)
+  },
+  async 'outage.ts'(send) {
+    const started = performance.now()
+    const answers = [await send('/'), ...await Promise.all(Array.from({ length: 10 }, () => send('/')))]
+    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(10)
+    expect(answers.filter(({ headers }) => headers.has('ratelimit'))).toEqual([])
+  },
+  async 'tiers.ts'(send) {
+    const answers = [await send('/'), await send('/'), await send('/'), await send('/')]
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 429, 429])
+  },
   async 'rollout.ts'(send) {
     const answers = await Promise.all(Array.from({ length: 30 }, () => send('/')))
     expect(answers.every(({ status, headers }) => status === 200 && !headers.has('ratelimit'))).toBe(true)
@@ -185,8 +258,11 @@ const exchanges: Record<string, Exchange> = {
 test.each(Object.keys(exchanges))('%s does what the page says', async (name) => {
   const { app, toFetch, ...module } = await project.load<{ app?: Handler } & Record<string, unknown>>(name)
   const connection = { address: '192.0.2.1', port: 50_000, encrypted: false }
-  const handle = app && toFetch(app, { connection })
-  await exchanges[name]!(async (path, init) => await handle!(new Request(`http://acme.test${path}`, init)), module)
+  const sendTo = (handler: Handler): Send => {
+    const handle = toFetch(handler, { connection })
+    return async (path, init) => await handle(new Request(`http://acme.test${path}`, init))
+  }
+  await exchanges[name]!(app === undefined ? noApp : sendTo(app), { ...module, sendTo })
 })
 
 test('the problem that is shown is the one that is sent', async () => {
