@@ -33,6 +33,7 @@ import {
 } from '../../src/index.ts'
 import { core, lines } from './core.ts'
 import { type Mount, mount } from './mounts.ts'
+import { traffic } from './traffic.ts'
 
 const byHeader: KeyOf<{}> = (_context, request) => request.headers.get('x-client') ?? 'nobody'
 const quiet = { ...api, accessLog: false, contentType: false } as const
@@ -128,6 +129,7 @@ export function fixture(upgrade: Handler): readonly Mount[] {
       { '/count': async (request) => Response.json({ bytes: (await request.arrayBuffer()).byteLength }) },
     ),
     mount('/strict', policy({ ...quiet, bodyLimit: bodyLimit({ max: '1kb', unknownLength: 'refuse' }) }), ok),
+    ...traffic,
     // Last: whatever no other path takes, and the health checks.
     mount(
       '',
