@@ -4,10 +4,12 @@ import { type HasBindings, toCloudflare, type WorkerLike } from '../../adapters/
 import {
   accessLog,
   api,
+  bans,
   bodyLimit,
   byClientIp,
   clientIp,
   compose,
+  concurrency,
   contentType,
   cors,
   csrf,
@@ -19,18 +21,42 @@ import {
   health,
   hosts,
   httpsRedirect,
+  idempotency,
   ipAccess,
   legacyEnvelope,
+  local,
   memoryStore,
   methods,
   policy,
   rateLimit,
   requestId,
+  reserve,
   securityHeaders,
+  shed,
+  slowDown,
+  tiered,
   timeout,
   validate,
   website,
 } from '../../src/index.ts'
+import { denoKvStore } from '../../src/stores/deno-kv.ts'
+import { durableObjectStore } from '../../src/stores/durable-object.ts'
+import { bindingStore } from '../../src/stores/rate-limit-binding.ts'
+import { redisStore } from '../../src/stores/redis.ts'
+import { upstashStore } from '../../src/stores/upstash.ts'
+
+// Made here, as users do; only the first is asked, and says that there is no such binding.
+const objects = durableObjectStore(() => {
+  throw new Error('no binding')
+})
+bindingStore(() => ({ limit: () => Promise.resolve({ success: true }) }))
+denoKvStore(() => Promise.reject(new Error('no Deno')))
+redisStore({ evalsha: () => Promise.reject(new Error('no Redis')), eval: () => Promise.reject(new Error('no Redis')) })
+upstashStore({
+  evalsha: () => Promise.reject(new Error('no Redis')),
+  eval: () => Promise.reject(new Error('no Redis')),
+})
+const log = (): void => {}
 
 policy()
 policy(api)
@@ -49,19 +75,26 @@ const secure = policy({
   methods: methods({ allow: ['GET', 'POST'] }),
   ipAccess: ipAccess({ deny: ['192.0.2.0/24'] }),
   httpsRedirect: httpsRedirect({ host: 'worker.test' }),
+  shed: shed({ maxInFlight: 100, maxDelay: '1s', maxLatency: '10s' }),
   timeout: timeout({ after: '5s' }),
   bodyLimit: bodyLimit({ max: '16kb' }),
   contentType: contentType({ allow: ['application/json'] }),
   rateLimit: compose(
     rateLimit({ key: byClientIp, limit: 100, window: '1m', name: 'minute' }),
-    rateLimit({ key: byClientIp, limit: 1000, window: '1h', name: 'hour', store: memoryStore() }),
+    rateLimit({ key: byClientIp, limit: 1000, window: '1h', name: 'hour', store: tiered(memoryStore()) }),
+    rateLimit({ key: byClientIp, limit: 1000, window: '1h', name: 'out', store: objects, onOutage: local(0.5), log }),
+    concurrency({ key: byClientIp, limit: 100 }),
   ),
+  bans: bans({ key: byClientIp }),
+  slowDown: slowDown({ key: byClientIp, after: 50, window: '1h' }),
   csrf: csrf({ origins: ['https://app.example'] }),
   authenticate: guard({
     name: 'anyone',
     decide: () => ({ outcome: 'allow', adds: { principal: { id: 'anyone' } } }),
   }),
+  idempotency: idempotency({ required: false }),
   validate: validate({ body: object({ note: string() }) }),
+  own: reserve({ key: byClientIp, limits: [{ name: 'units', limit: 1_000, window: '1h' }], estimate: 10 }),
 })
 
 const answer: Handler<HasBindings<unknown> & { readonly input: { readonly body: { readonly note: string } } }> = (
