@@ -61,8 +61,10 @@ const URL_OF_VERSION = 'https://sallyport.invalid/1'
  *
  * Guarantees: atomic and exact, worldwide. A call is one request to an object, and its latency is the way there: some
  * milliseconds in the same region, up to 300 across the world, so a limiter needs a fitting `deadline`.
- * Costs:      one request to an object per call. Rows written: one for a decision that consumes, three more at most once
- *             in ten seconds and key; none for a refusal; two for a lease, two for its release; two to four for a record.
+ * Costs:      one request to an object per call. Rows written: one for a decision that consumes, two where the key is new
+ *             or its row is due at another time, which is at most once in ten seconds; none for a refusal or a lookup; two
+ *             for a lease, one for its release; two for a record. All members of a set are in one object, and a lease reads
+ *             them all to count them.
  * Fails:      rejects with what the runtime says, or with `unexpected reply`. Nothing is tried twice.
  * Throws:     when made: TypeError for something that is no namespace, or `shards` that is no positive whole number.
  *

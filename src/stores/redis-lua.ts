@@ -34,7 +34,7 @@ end
  * it is allowed, the time; then for each limit the units left and the milliseconds until there are more.
  */
 export const CONSUME: Script = {
-  sha: '6e7c03cfec2cf8781cf2f888178aaab7f5896c35',
+  sha: 'de782a487e63998c7a8ad5f429c2e947fbfd9b9d',
   text: `${NOW}
 local kept = redis.call('GET', KEYS[1])
 
@@ -136,7 +136,7 @@ local function decide(take)
       if used > 0 then wait = math.max(0, math.ceil((debt - target * window) / quota)) end
     end
 
-    answer[n] = math.max(0, quota - used)
+    answer[n] = quota > used and quota - used or 0
     answer[n + 1] = wait
     n = n + 2
     at = at + width

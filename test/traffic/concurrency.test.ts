@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(unhandled).not.toHaveBeenCalled()
 })
 
-const ok: Handler = () => new Response('ok')
+const ok: Handler = () => Response.json('ok')
 const one = (): string => 'one'
 const byHeader = (_context: Context, request: Request): string | undefined => request.headers.get('x-key') ?? undefined
 const quiet = { log: () => {} }
@@ -40,7 +40,7 @@ function limited(options: Partial<ConcurrencyOptions<{}>> = {}, handler: Handler
 /** A handler whose requests stay until they are told to go. */
 function staying() {
   const waiting: (() => void)[] = []
-  const handler: Handler = () => new Promise((resolve) => waiting.push(() => resolve(new Response('ok'))))
+  const handler: Handler = () => new Promise((resolve) => waiting.push(() => resolve(Response.json('ok'))))
   return { handler, leave: () => waiting.shift()!(), waiting }
 }
 
@@ -188,7 +188,7 @@ describe('lets the good through', () => {
 describe('a request counts until nothing of it is left', () => {
   test.each<[string, Handler]>([
     ['answers', ok],
-    ['answers later', () => Promise.resolve(new Response('ok'))],
+    ['answers later', () => Promise.resolve(Response.json('ok'))],
     ['answers without a body', () => new Response(null, { status: 204 })],
     ['redirects', () => Response.redirect('http://service.test/there')],
     ['throws', () => {
@@ -663,7 +663,7 @@ describe('leaves streams alone', () => {
   test('passes request and response on, chunk by chunk', () => leavesStreamsAlone(concurrency({ key: one, limit: 2 })))
 
   test('passes the very same request and response', async () => {
-    const response = new Response('ok')
+    const response = Response.json('ok')
     const request = requestTo()
     const inner = spy(() => response)
     const context = contextOf()

@@ -30,7 +30,7 @@ afterEach(async () => {
   expect(unhandled).not.toHaveBeenCalled()
 })
 
-const ok: Handler = () => new Response('ok')
+const ok: Handler = () => Response.json('ok')
 const one = (): string => 'one'
 const burst: LimitSpec = { name: 'burst', limit: 2, window: '1s' }
 const daily: LimitSpec = { name: 'daily', limit: 3, window: '1d' }

@@ -84,7 +84,7 @@ function bench(options: Partial<ReserveOptions<{}>> = {}) {
 
 const settling = (units: number): Reserving => (_request, { reservation }) => {
   reservation.settle(units)
-  return new Response('ok')
+  return Response.json('ok')
 }
 
 describe.each([['that answers at once', counting], ['that answers later', remote]] as const)(
@@ -100,7 +100,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
         reservation.settle(812)
         await settled()
         expect(await left()).toEqual({ tokens: 9_188 })
-        return new Response('ok')
+        return Response.json('ok')
       })
       expect(inFlight).toBe(6_000)
       expect(corrections).toContainEqual([-3_188])
@@ -181,7 +181,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
         reservation.settle(812)
         reservation.settle(1)
         reservation.spend(9)
-        return new Response('ok')
+        return Response.json('ok')
       }, context)
       ended(context, { status: 200, bytes: 2, outcome: 'complete' })
       await settled()
@@ -191,7 +191,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
     test('who says nothing has used the estimate', async () => {
       const { store, corrections } = storeOf()
       const { call, left } = bench({ store })
-      await call(() => new Response('ok'))
+      await call(() => Response.json('ok'))
       vi.spyOn(console, 'error').mockImplementation(() => {})
       await call(() => Promise.reject(new Error('bug')))
       expect(corrections).toEqual([])
@@ -210,7 +210,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
         }],
         refundWhen: ({ status }) => status >= 500,
       })
-      await call(() => new Response('broken', { status: 503 }))
+      await call(() => Response.json('broken', { status: 503 }))
       await settled()
       expect(corrections[0]!.map((change) => change + 0)).toEqual([-4_000, -1, 0])
       expect(await left()).toEqual({ tokens: 10_000, calls: 9, free: 1 })
@@ -222,7 +222,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
       await call(settling(812))
       await call((_request, { reservation }) => {
         reservation.spend(100)
-        return new Response('ok')
+        return Response.json('ok')
       })
       await settled()
       expect(corrections).toEqual([[-3_188], [-3_900]])
@@ -235,7 +235,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
       await call((_request, { reservation }) => {
         ;({ reserved } = reservation)
         reservation.settle(812)
-        return new Response('ok')
+        return Response.json('ok')
       })
       await settled()
       expect(reserved).toBe(4_000)
@@ -248,7 +248,7 @@ describe.each([['that answers at once', counting], ['that answers later', remote
       const { wrapper } = bench({ store, estimate: 1_000 })
       const door = wrapper(async () => {
         await settled()
-        return new Response('ok')
+        return Response.json('ok')
       })
       const all = await Promise.all(Array.from({ length: 50 }, () => send(door)))
       expect(all.filter(({ status }) => status === 200)).toHaveLength(10)
@@ -262,7 +262,7 @@ describe('reserving', () => {
     const { call, left } = bench({ estimate: () => 2_500 })
     await call((_request, { reservation }) => {
       expect(reservation.reserved).toBe(2_500)
-      return new Response('ok')
+      return Response.json('ok')
     })
     expect((await left())['tokens']).toBe(5_000 + 4_000)
   })
@@ -298,7 +298,7 @@ describe('reserving', () => {
     await bench({ store, key: () => undefined }).call((_request, { reservation }) => {
       expect(reservation.reserved).toBe(0)
       reservation.settle(5)
-      return new Response('ok')
+      return Response.json('ok')
     })
     expect(corrections).toEqual([])
   })
@@ -313,7 +313,7 @@ describe('reserving', () => {
       call(async (_request, { reservation }) => {
         await settled()
         reservation.settle(units)
-        return new Response('ok')
+        return Response.json('ok')
       })
     ))
     expect(await left()).toEqual({ tokens: 9_700 })
@@ -333,7 +333,7 @@ describe('reserving', () => {
     let settle: (units: number) => void = () => {}
     await call((_request, { reservation }) => {
       ;({ settle } = reservation)
-      return new Response('ok')
+      return Response.json('ok')
     }, contextOf({ clock }))
     clock.advance(3_600_000)
     const second = await send(wrapper(settling(4_000)), requestTo(), contextOf({ clock }))
@@ -349,7 +349,7 @@ describe('reserving', () => {
     const context = contextOf({ waitUntil: (one) => void work.push(one) })
     await bench({ store }).call((_request, { reservation, waitUntil }) => {
       waitUntil(settled().then(() => reservation.settle(812)))
-      return new Response('ok')
+      return Response.json('ok')
     }, context)
     expect(corrections).toEqual([])
     await work[0]
@@ -370,7 +370,7 @@ describe('refuses the bad', () => {
           expect(() => say(units as number)).toThrow(/^reservation\.(settle|spend): units must be/)
         }
         reservation.settle(812)
-        return new Response('ok')
+        return Response.json('ok')
       })
       expect(corrections).toEqual([[-3_188]])
     },
@@ -410,7 +410,7 @@ describe('PITFALLS 5: survives the broken', () => {
       expect(reservation.reserved).toBe(0)
       reservation.spend(3)
       reservation.settle(812)
-      return new Response('ok')
+      return Response.json('ok')
     }, context)
     expect(response.status).toBe(200)
     expect(response.headers.get('ratelimit')).toBeNull()
@@ -453,13 +453,13 @@ describe('PITFALLS 5: survives the broken', () => {
         throw new Error('bug')
       },
     })
-    expect((await call(() => new Response('ok'))).status).toBe(200)
+    expect((await call(() => Response.json('ok'))).status).toBe(200)
     expect(corrections).toEqual([])
   })
 
   test.each([1, 'yes', {}, Promise.resolve(true)])('a refundWhen that gives %s gives nothing back', async (given) => {
     const { store, corrections } = counting()
-    await bench({ store, refundWhen: () => given as boolean }).call(() => new Response('ok'))
+    await bench({ store, refundWhen: () => given as boolean }).call(() => Response.json('ok'))
     expect(corrections).toEqual([])
   })
 

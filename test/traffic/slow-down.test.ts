@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(unhandled).not.toHaveBeenCalled()
 })
 
-const ok: Handler = () => new Response('ok')
+const ok: Handler = () => Response.json('ok')
 const one = (): string => 'one'
 
 function slowed(options: Partial<SlowDownOptions<{}>> = {}, handler: Handler = ok): Handler {
@@ -144,7 +144,7 @@ describe('lets the good through, and the hasty later', () => {
   })
 
   test('sends no field and adds nothing that a handler sees', async () => {
-    const inner = spy()
+    const inner = spy(() => Response.json('ok'))
     const before = Object.keys(contextOf())
     const door = slowed({ after: 0 }, inner.handler)
     const answer = send(door)
@@ -220,7 +220,7 @@ describe('PITFALLS 31: who leaves stops waiting', () => {
   test('PITFALLS 16: no timer and no place is left after a thousand requests that ended in every way', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => {})
     const gone = new AbortController()
-    const endings: Handler[] = [ok, () => Promise.resolve(new Response('ok')), () => {
+    const endings: Handler[] = [ok, () => Promise.resolve(Response.json('ok')), () => {
       throw new Error('thrown')
     }, () => Promise.reject(new Error('rejected'))]
     let turn = 0
