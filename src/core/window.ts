@@ -96,9 +96,13 @@ const bucket: Window = {
   used: (limit, cells, at, _expires, now) => Math.ceil(owed(limit, cells, at, now) / limit.window),
   until: (limit, cells, at, _expires, now, target) =>
     Math.max(0, Math.ceil((owed(limit, cells, at, now) - target * limit.window) / limit.quota)),
-  add(limit, cells, at, expires, now, units) {
+  add(limit, cells, at, expires, now, units, then) {
     const before = expires <= now ? 0 : owed(limit, cells, at, now)
-    const debt = Math.max(0, before + units * limit.window)
+    // What has come back by itself meanwhile is not given back once more.
+    const change = units > 0
+      ? units * limit.window
+      : Math.min(0, units * limit.window + elapsed(then, now) * limit.quota)
+    const debt = Math.max(0, Math.min(before + change, Number.MAX_SAFE_INTEGER))
     cells[at] = debt
     cells[at + 1] = now
     return now + Math.ceil(debt / limit.quota)
@@ -108,6 +112,10 @@ const bucket: Window = {
     cells[at + 1] = now
     return now + Math.ceil(cells[at]! / limit.quota)
   },
+}
+
+function elapsed(then: number, now: number): number {
+  return Math.max(0, now - then)
 }
 
 function owed(limit: Limit, cells: Cells, at: number, now: number): number {

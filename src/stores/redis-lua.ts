@@ -157,7 +157,7 @@ return decide(1) or decide(0)
  * change. Answers 1.
  */
 export const ADJUST: Script = {
-  sha: 'd289675654bda69f555e2049b006db7891046356',
+  sha: '2542486c83389ed35ad04722a3aa98d212f59af6',
   text: `${NOW}
 local past = tonumber(ARGV[2])
 local kept = redis.call('GET', KEYS[1])
@@ -223,7 +223,9 @@ for i = 3, #ARGV, 4 do
       expires = 0
     end
     if change > 0 or (change < 0 and expires > now) then
-      debt = math.max(0, math.max(0, debt - (now - since) * quota) + change * window)
+      local moved = change * window
+      if change < 0 then moved = math.min(0, moved + math.max(0, now - past) * quota) end
+      debt = math.max(0, math.min(math.max(0, debt - (now - since) * quota) + moved, 9007199254740991))
       since, expires = now, now + math.ceil(debt / quota)
     end
     cells[at], cells[at + 1] = string.format('%.0f', expires), string.format('%.0f', debt)

@@ -140,7 +140,7 @@ export function limiter<Needs>(
   const tooCostly = refusal(problem('cost-exceeds-limit'))
 
   const made = (specs: readonly LimitSpec<Needs>[]): Prepared<Needs> => {
-    const one = prepare(specs, cost, user, option)
+    const one = prepare(specs, cost, user, option, typeof limits === 'function')
     store.check?.(one.set, one.costs)
     return one
   }

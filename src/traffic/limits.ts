@@ -47,12 +47,20 @@ export function prepare<Needs>(
   cost: Cost<Needs>,
   user: string,
   option = 'limits',
+  changing = false,
 ): Prepared<Needs> {
   if (!Array.isArray(specs) || specs.length === 0) throw new TypeError(`${user}: limits must be a list of limits`)
   const limits = specs.map((spec, i) => limitOf(spec, `${user}: ${option === '' ? '' : `${option}[${i}].`}`))
   const known = new Set(limits.map(({ name }) => name))
   if (known.size < limits.length) throw new TypeError(`${user}: each of limits must have a name of its own`)
-  const costs = specs.map((spec, i) => constant(spec.cost ?? cost, limits[i]!, spec.cost === undefined ? 1 : 0, user))
+  const costs = specs.map((spec, i) => {
+    const one = constant(spec.cost ?? cost, spec.cost === undefined ? 1 : 0, user)
+    // Limits that change may fall below a cost: then each request that asks for more is told so.
+    if (one !== undefined && one > limits[i]!.quota && !changing) {
+      throw new TypeError(`${user}: cost must not be above limit, for '${limits[i]!.name}'`)
+    }
+    return one
+  })
   const names = limits.map(({ name }) => sfString(name))
   return {
     set: limitSet(limits),
@@ -107,9 +115,6 @@ function limitOf<Needs>(spec: LimitSpec<Needs>, at: string): Limit {
   return { name, quota, window, algorithm }
 }
 
-function constant<Needs>(cost: Cost<Needs>, { name, quota }: Limit, least: number, user: string): number | undefined {
-  if (typeof cost === 'function') return undefined
-  count(cost, `${user}: cost`, least)
-  if (cost > quota) throw new TypeError(`${user}: cost must not be above limit, for '${name}'`)
-  return cost
+function constant<Needs>(cost: Cost<Needs>, least: number, user: string): number | undefined {
+  return typeof cost === 'function' ? undefined : count(cost, `${user}: cost`, least)
 }

@@ -1,8 +1,6 @@
-/** The clients that people have, each over a real connection. */
-import { Redis as Upstash } from '@upstash/redis'
-import { Cluster, Redis } from 'ioredis'
-import { Redis as Valkey } from 'iovalkey'
-import { createClient, createCluster } from 'redis'
+/** The clients that people have, each over a real connection, and loaded only where it is used. */
+import type { Redis as Upstash } from '@upstash/redis'
+import type { Redis } from 'ioredis'
 import type { SharedStore } from '../../src/core/store.ts'
 import { redisStore, type RedisStoreOptions } from '../../src/stores/redis.ts'
 import { upstashStore } from '../../src/stores/upstash.ts'
@@ -23,6 +21,7 @@ export async function connected(
   there = true,
 ): Promise<Connected> {
   if (name === 'redis') {
+    const { createClient } = await import('redis')
     const client = createClient({ url, disableOfflineQueue: true, socket: { reconnectStrategy: 100 } })
     client.on('error', () => {})
     const connecting = client.connect()
@@ -31,7 +30,9 @@ export async function connected(
     return { store: redisStore(client, options), close: () => client.destroy() }
   }
   const fast = { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy: () => 100 }
-  const client = name === 'ioredis' ? new Redis(url, fast) : new Valkey(url, fast)
+  const client = name === 'ioredis'
+    ? new (await import('ioredis')).Redis(url, fast)
+    : new (await import('iovalkey')).Redis(url, fast)
   client.on('error', () => {})
   const connecting = client.connect()
   if (there) await connecting
@@ -42,25 +43,37 @@ export async function connected(
 /** Connects to all nodes of a cluster. */
 export async function connectedCluster(name: 'redis' | 'ioredis', url: string): Promise<Connected> {
   if (name === 'redis') {
+    const { createCluster } = await import('redis')
     const cluster = createCluster({ rootNodes: [{ url }] })
     cluster.on('error', () => {})
     await cluster.connect()
     return { store: redisStore(cluster), close: () => cluster.destroy() }
   }
+  const { Cluster } = await import('ioredis')
   const cluster = new Cluster([url], { lazyConnect: true })
   await cluster.connect()
   return { store: redisStore(cluster), close: () => cluster.disconnect() }
 }
 
 /** Over REST. */
-export function overRest(url: string, token: string, options: RedisStoreOptions = {}): SharedStore {
-  return upstashStore(restClient(url, token), options)
+export async function overRest(
+  url: string,
+  token: string,
+  options: RedisStoreOptions = {},
+  patience = 1_000,
+): Promise<SharedStore> {
+  return upstashStore(await restClient(url, token, { patience }), options)
 }
 
 /** As `upstash.ts` says. */
-export function restClient(url: string, token: string, more: { enableAutoPipelining?: boolean } = {}): Upstash {
-  const signal = (): AbortSignal => AbortSignal.timeout(1_000)
-  return new Upstash({ url, token, retry: { retries: 0 }, enableTelemetry: false, signal, ...more })
+export async function restClient(
+  url: string,
+  token: string,
+  { patience = 1_000, enableAutoPipelining = true } = {},
+): Promise<Upstash> {
+  const { Redis } = await import('@upstash/redis')
+  const signal = (): AbortSignal => AbortSignal.timeout(patience)
+  return new Redis({ url, token, retry: { retries: 0 }, enableTelemetry: false, signal, enableAutoPipelining })
 }
 
 /** What is kept in that Redis for ever: nothing, one hopes. */

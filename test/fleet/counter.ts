@@ -5,7 +5,9 @@ import { limitSet } from '../../src/core/store.ts'
 import { type ClientName, connected, overRest } from './clients.ts'
 
 const [name, url = '', token = '', key = '', times = '0'] = process.argv.slice(2)
-const { store } = name === 'upstash' ? { store: overRest(url, token) } : await connected(name as ClientName, url)
+const { store } = name === 'upstash'
+  ? { store: await overRest(url, token, {}, 20_000) }
+  : await connected(name as ClientName, url)
 const set = limitSet([
   { name: 'fleet', quota: 50, window: 60_000, algorithm: 'sliding-window' },
   { name: 'day', quota: 60, window: 86_400_000, algorithm: 'token-bucket' },

@@ -237,8 +237,10 @@ describe('others', () => {
     store = denoKvStore({
       ...kv,
       async *list(selector) {
-        if (!replaced) replaced = await other.replace('long', old, fresh, MINUTE, call)
-        yield* kv.list(selector)
+        for await (const part of kv.list(selector)) {
+          yield part
+          if (!replaced) replaced = await other.replace('long', old, fresh, MINUTE, call)
+        }
       },
     })
     expect(await store.claim('long', 'z', MINUTE, call)).toBe(fresh)

@@ -157,7 +157,7 @@ describe('whatever the story', () => {
         const key = freshKey()
         const set = setOf(some)
         const admitted: { readonly at: number; readonly costs: readonly number[] }[] = []
-        const kept = async (): Promise<string | null> => redis.get(`sallyport:1c:${set.id.length}:${set.id}:${key}`)
+        const kept = (): Promise<string | null> => redis.get(`sallyport:1c:${set.id.length}:${set.id}:${key}`)
         for (const step of steps) {
           if (step.kind === 'wait') {
             time.now += step.ms

@@ -93,4 +93,3 @@ export async function recovery(service: Service): Promise<number> {
   }
   return performance.now() - from
 }
-

@@ -23,6 +23,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   let target = targetPort
   let weather: Weather = 'pass'
   let latency = 0
+  let delay = new AbortController()
   const clients = new Set<Socket>()
 
   const accept = (client: Socket): void => {
@@ -46,7 +47,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
       if (latency === 0) return void server.write(chunk)
       // In order, each as late as the network is slow.
       const due = performance.now() + latency
-      turn = turn.then(() => sleep(Math.max(0, due - performance.now()))).then(() => void server.write(chunk))
+      const { signal } = delay
+      turn = turn.then(() => sleep(Math.max(0, due - performance.now()), undefined, { signal }).catch(() => {}))
+        .then(() => void server.write(chunk))
     })
     server.on('data', (chunk) => {
       if (weather === 'pass') client.write(chunk)
@@ -67,6 +70,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
       const afresh = next === 'cut' || (next === 'pass' && (weather === 'hang' || weather === 'garbage'))
       weather = next
       latency = ms
+      delay.abort() // what is on its way arrives
+      delay = new AbortController()
       if (afresh) { for (const client of clients) client.resetAndDestroy() }
     },
     to(port) {

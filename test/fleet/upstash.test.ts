@@ -34,10 +34,10 @@ afterAll(async () => {
   await server?.stop()
 })
 
-contract('upstash', () => ({ store: overRest(front.url, front.token), pass: (ms) => sleep(ms) }))
+contract('upstash', async () => ({ store: await overRest(front.url, front.token), pass: (ms) => sleep(ms) }))
 
-contract('@upstash/ratelimit', () => {
-  const redis = restClient(front.url, front.token)
+contract('@upstash/ratelimit', async () => {
+  const redis = await restClient(front.url, front.token)
   const stores = new Map<number, Store>()
   // One instance has one limit; the contract asks for several.
   const storeOf = (quota: number): Store => {
@@ -58,7 +58,7 @@ test('200 at once from four processes, limit 50: exactly 50 pass', async () => {
 
 describe('upstashStore', () => {
   test('calls of one turn go out in one request', async () => {
-    const store = overRest(front.url, front.token)
+    const store = await overRest(front.url, front.token)
     const set = limitSet([limitOf(40, { name: 'turn' })])
     const key = freshKey()
     await store.consume(set, key, [1], call)
@@ -69,7 +69,7 @@ describe('upstashStore', () => {
   })
 
   test('a server that forgets the scripts gets them again', async () => {
-    const store = overRest(front.url, front.token)
+    const store = await overRest(front.url, front.token)
     const set = limitSet([limitOf(100, { name: 'flushed' })])
     const key = freshKey()
     for (let i = 0; i < 3; i++) {
@@ -85,7 +85,7 @@ describe('upstashStore', () => {
       await expect(Promise.resolve(store.consume(set, freshKey(), [1], call))).rejects.toThrow(message)
     }
     for (const enableAutoPipelining of [true, false]) {
-      const store = upstashStore(restClient(front.url, front.token, { enableAutoPipelining }))
+      const store = upstashStore(await restClient(front.url, front.token, { enableAutoPipelining }))
       front.be('garbage')
       await fails(store, /upstashStore: unexpected reply/)
       front.be('fail')
@@ -94,17 +94,17 @@ describe('upstashStore', () => {
       await fails(store, /abort|time/i)
       front.be('answer')
     }
-    await fails(overRest(front.url, 'another token'), /Unauthorized/)
+    await fails(await overRest(front.url, 'another token'), /Unauthorized/)
     await admin.config('SET', 'maxmemory', '1')
     try {
-      await fails(overRest(front.url, front.token), /OOM/)
+      await fails(await overRest(front.url, front.token), /OOM/)
     } finally {
       await admin.config('SET', 'maxmemory', '0')
     }
   })
 
   test('what one turn asks is asked of the same keys as over a connection', async () => {
-    const store = overRest(front.url, front.token, { prefix: 'rest' })
+    const store = await overRest(front.url, front.token, { prefix: 'rest' })
     await store.consume(limitSet([limitOf(5, { name: 'a' })]), 'k', [1], call)
     await store.lease('bans', '{"a":1}', MINUTE, 5, call)
     await store.claim('k', '[1]', MINUTE, call)
@@ -118,7 +118,7 @@ describe('ratelimitStore', () => {
   const set = limitSet([limitOf(5)])
 
   test('what it lets pass because nobody answers is no answer', async () => {
-    const redis = restClient(front.url, front.token)
+    const redis = await restClient(front.url, front.token)
     const limiter = Ratelimit.slidingWindow(5, '60 s')
     const store = ratelimitStore(new Ratelimit({ redis, limiter, timeout: 100, prefix: 'timeout' }))
     expect((await store.consume(set, 'k', [1], call))?.allowed).toBe(true)
@@ -129,7 +129,7 @@ describe('ratelimitStore', () => {
   })
 
   test('costs are its rate, and a refusal says how long', async () => {
-    const redis = restClient(front.url, front.token)
+    const redis = await restClient(front.url, front.token)
     const limiter = Ratelimit.tokenBucket(5, '60 s', 5)
     const store = ratelimitStore(new Ratelimit({ redis, limiter, prefix: 'costs' }))
     const here = createContext()
