@@ -47,6 +47,8 @@ export const STRONG = { consistency: 'strong', batchSize: 500 } as const
 const SKEW = 5_000
 /** KV's own expiry goes by yet another clock, and must not come first. */
 const GRACE = 2 * SKEW
+/** Some thousand years. KV does not take what no calendar has. */
+const FOR_EVER = 1e14
 
 /** The database, what is waiting for it, and how to try again. */
 export class Transactions {
@@ -113,7 +115,7 @@ export function timeSince(at: number, clock: Clock): number {
 
 /** For `set`: nothing is kept without it. */
 export function until(end: number, now: number): { readonly expireIn: number } {
-  return { expireIn: Math.max(0, Math.ceil(end - now)) + GRACE }
+  return { expireIn: Math.min(Math.max(0, Math.ceil(end - now)), FOR_EVER) + GRACE }
 }
 
 /** The fields of a value, if it is an object. */

@@ -192,7 +192,7 @@ export class SallyportStore {
   async #ring(at: number): Promise<void> {
     this.#alarmAt = at
     try {
-      if (at < Infinity) await this.#storage.setAlarm(at)
+      if (at < Infinity) await this.#storage.setAlarm(Math.min(at, LATEST_ALARM))
     } catch (error) {
       this.#alarmAt = undefined
       throw error
@@ -200,6 +200,8 @@ export class SallyportStore {
   }
 }
 
+/** In the year 2160: the runtime takes none after 2189. */
+const LATEST_ALARM = 6e12
 /** Infinity cannot be said in JSON. */
 const MANY = Number.MAX_SAFE_INTEGER
 

@@ -55,9 +55,16 @@ export function memoryRecords(options: MemoryRecordsOptions = {}): MemoryRecords
     },
     replace(key, expected, value, ttl, { clock }) {
       const now = clock.monotonic()
+      const kept = records.get(key)
       if (valueOf(key, now) !== expected) return false
       drop(key)
-      put(key, value, ttl, now)
+      try {
+        put(key, value, ttl, now)
+      } catch (error) {
+        records.set(key, kept!)
+        characters += key.length + expected.length
+        throw error
+      }
       return true
     },
     remove(key, expected, { clock }) {

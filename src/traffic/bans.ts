@@ -12,12 +12,13 @@ import { Gate, isOutage } from '../core/outage.ts'
 import { problem } from '../core/problem.ts'
 import type { Duration } from '../core/quantity.ts'
 import { count, milliseconds, show } from '../core/quantity.ts'
-import type { LeaseStore, LimitSet, Store, StoreCall } from '../core/store.ts'
+import type { LeaseStore, Store, StoreCall } from '../core/store.ts'
 import { limitSet, storeKey } from '../core/store.ts'
 import { memoryLeases } from '../stores/memory-leases.ts'
 import { memoryStore } from '../stores/memory.ts'
+import { gateTo } from './asking.ts'
+import { isCounted } from './counted.ts'
 import type { KeyOf } from './keys.ts'
-import { isCounted } from './limiter.ts'
 
 /** One ban, as listed. */
 export interface Ban {
@@ -157,7 +158,7 @@ export function bans<Needs>(options: BansOptions<Needs>): Wrapper<{}, Needs> {
   ])
   store.check?.(violations, [1])
   const banned = new Gate(list.store, 'bans', options, (call) => list.until('sallyport-probe', call))
-  const counted = new Gate(store, 'bans', options, (call) => store.consume(PROBE, 'probe', [1], call))
+  const counted = gateTo(store, 'bans', options)
 
   const keyOf = (request: Request, context: Context & Needs): string | undefined => {
     const partition = key(context, request)
@@ -255,10 +256,6 @@ export function bans<Needs>(options: BansOptions<Needs>): Wrapper<{}, Needs> {
       }
     })
 }
-
-const PROBE: LimitSet = /* @__PURE__ */ limitSet([
-  { name: 'sallyport-probe', quota: 1_000_000_000, window: 1_000, algorithm: 'fixed-window' },
-])
 
 /** What `byClientIp` and `byPrincipalOrClientIp` call those who come without an address. */
 const ANYBODY: ReadonlySet<string> = new Set(['unidentified', 'ip:unidentified'])

@@ -13,9 +13,9 @@ import type { Duration } from '../core/quantity.ts'
 import { count, milliseconds, show } from '../core/quantity.ts'
 import type { Lease, LeaseStore } from '../core/store.ts'
 import { memoryLeases } from '../stores/memory-leases.ts'
+import { isCounted } from './counted.ts'
 import type { KeyOf } from './keys.ts'
 import type { Local } from './limiter.ts'
-import { isCounted } from './limiter.ts'
 
 /** Options of {@link concurrency}. */
 export interface ConcurrencyOptions<Needs> extends Rollout, OutageOptions {

@@ -15,9 +15,9 @@ import type { Duration, Size } from '../core/quantity.ts'
 import { bytes, milliseconds, show } from '../core/quantity.ts'
 import type { RecordStore } from '../core/store.ts'
 import { memoryRecords } from '../stores/memory-records.ts'
+import { isCounted } from './counted.ts'
 import type { KeyOf } from './keys.ts'
 import { byPrincipalOrClientIp } from './keys.ts'
-import { isCounted } from './limiter.ts'
 import type { Taken } from './replay.ts'
 import { entryOf, fingerprint, keyIn, recordKey, replayed, take, written } from './replay.ts'
 
@@ -285,7 +285,6 @@ const REUSED: Refuse = /* @__PURE__ */ refusal(/* @__PURE__ */ problem('idempote
 }))
 
 const IN_USE: Refuse = /* @__PURE__ */ refusal(/* @__PURE__ */ problem('idempotency-key-in-use', {
-  detail: 'The request with this Idempotency-Key is still being worked on.',
   headers: { 'retry-after': '1' },
 }))
 

@@ -5,13 +5,13 @@ import type { Decision } from '../core/guard.ts'
 import { refusal } from '../core/guard.ts'
 import type { MaybePromise } from '../core/handler.ts'
 import { isPromise } from '../core/handler.ts'
-import { warnOnce } from '../core/log.ts'
 import type { OutageOptions } from '../core/outage.ts'
-import { Gate, isOutage } from '../core/outage.ts'
+import { isOutage } from '../core/outage.ts'
 import { problem } from '../core/problem.ts'
 import type { Limit, LimitSet, Standing, Store, StoreCall, Verdict } from '../core/store.ts'
 import { limitSet } from '../core/store.ts'
 import { memoryStore } from '../stores/memory.ts'
+import { gateTo, isVerdict } from './asking.ts'
 import type { KeyOf } from './keys.ts'
 import type { Cost, LimitSpec, Prepared } from './limits.ts'
 import { costsOf, prepare } from './limits.ts'
@@ -98,10 +98,6 @@ export type Limiter<Needs> = <Adds>(
   allowed: (claim: Claim | undefined) => Decision<Adds>,
 ) => MaybePromise<Decision<Adds>>
 
-const PROBE: LimitSet = /* @__PURE__ */ limitSet([
-  { name: 'sallyport-probe', quota: 1_000_000_000, window: 1_000, algorithm: 'fixed-window' },
-])
-
 /** What differs between the users of a limiter. */
 interface Manner {
   /** Sends no fields. */
@@ -136,7 +132,7 @@ export function limiter<Needs>(
   if (tracked && typeof store.adjust !== 'function') {
     throw new TypeError(`${user}: store cannot adjust what was consumed`)
   }
-  const gate = new Gate(store, user, options, (call) => store.consume(PROBE, 'probe', [1], call))
+  const gate = gateTo(store, user, options)
   const tooCostly = refusal(problem('cost-exceeds-limit'))
 
   const made = (specs: readonly LimitSpec<Needs>[]): Prepared<Needs> => {
@@ -232,33 +228,4 @@ export function limiter<Needs>(
 
 function seconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1_000))
-}
-
-/** A store may be a client of something that answers nonsense: that is no answer. */
-function isVerdict(verdict: unknown, { limits }: LimitSet): verdict is Verdict {
-  const { allowed, standings } = (verdict ?? {}) as Partial<Verdict>
-  return typeof allowed === 'boolean' && Array.isArray(standings) && standings.length === limits.length &&
-    standings.every((one) => one?.remaining >= 0 && Number.isFinite(one.resetIn))
-}
-
-const COUNTED: unique symbol = Symbol('the limiters that have counted this request')
-
-interface Counted {
-  [COUNTED]?: { readonly limiter: object; readonly names: string }[]
-}
-
-/** Has this limiter counted this request before: is it mounted twice? Warns where another has its name. */
-export function isCounted(limiter: object, names: string, context: Context & Counted): boolean {
-  const before = context[COUNTED]
-  if (before === undefined) {
-    context[COUNTED] = [{ limiter, names }]
-    return false
-  }
-  if (before.some((one) => one.limiter === limiter)) return true
-  if (names !== '' && before.some((one) => one.names === names)) {
-    const message = `rateLimit: two limits of one request are named '${names}'; give each a name of its own`
-    warnOnce(context, 'rate-limit-name', message)
-  }
-  before.push({ limiter, names })
-  return false
 }

@@ -4,8 +4,9 @@ import { ALLOW, guard } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import type { Duration } from '../core/quantity.ts'
 import type { LimitAlgorithm } from '../core/store.ts'
+import { isCounted } from './counted.ts'
 import type { LimiterOptions, LimitsOf } from './limiter.ts'
-import { isCounted, limiter } from './limiter.ts'
+import { limiter } from './limiter.ts'
 import type { Cost, LimitSpec } from './limits.ts'
 
 /**

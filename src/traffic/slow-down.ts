@@ -6,15 +6,16 @@ import { ALLOW, guard, refusal } from '../core/guard.ts'
 import type { Handler, Wrapper } from '../core/handler.ts'
 import { isPromise } from '../core/handler.ts'
 import type { OutageOptions } from '../core/outage.ts'
-import { Gate, isOutage } from '../core/outage.ts'
+import { isOutage } from '../core/outage.ts'
 import type { Duration } from '../core/quantity.ts'
 import { count, milliseconds, show } from '../core/quantity.ts'
 import type { LimitSet, Store, Verdict } from '../core/store.ts'
 import { limitSet } from '../core/store.ts'
 import { memoryStore } from '../stores/memory.ts'
+import { gateTo, isVerdict } from './asking.ts'
+import { isCounted } from './counted.ts'
 import type { KeyOf } from './keys.ts'
 import type { Local } from './limiter.ts'
-import { isCounted } from './limiter.ts'
 
 /** Options of {@link slowDown}. */
 export interface SlowDownOptions<Needs> extends OutageOptions {
@@ -86,7 +87,7 @@ export function slowDown<Needs>(options: SlowDownOptions<Needs>): Wrapper<{}, Ne
     limitSet([{ name, quota: free + steps, window, algorithm: 'fixed-window' }])
   const set = counting(after)
   store.check?.(set, ONE)
-  const gate = new Gate(store, 'slowDown', options, (call) => store.consume(PROBE, 'probe', ONE, call))
+  const gate = gateTo(store, 'slowDown', options)
 
   let waiting = 0
   const slowed = ({ allowed, standings }: Verdict, context: Context & Delayed): Decision => {
@@ -128,7 +129,7 @@ export function slowDown<Needs>(options: SlowDownOptions<Needs>): Wrapper<{}, Ne
       if (partition === undefined) return ALLOW
       if (typeof partition !== 'string') throw new TypeError('slowDown: key must give text, or undefined')
       const decided = (verdict: unknown): Decision => {
-        if (isVerdict(verdict)) return slowed(verdict, context)
+        if (isVerdict(verdict, set)) return slowed(verdict, context)
         return withoutStore(isOutage(verdict) ? verdict.reason : 'the store gave no usable answer', partition, context)
       }
       const answer = store.recall?.(set, partition, ONE, context) ??
@@ -153,10 +154,6 @@ export function slowDown<Needs>(options: SlowDownOptions<Needs>): Wrapper<{}, Ne
 
 const ONE = [1]
 
-const PROBE: LimitSet = /* @__PURE__ */ limitSet([
-  { name: 'sallyport-probe', quota: 1_000_000_000, window: 1_000, algorithm: 'fixed-window' },
-])
-
 const OVERLOADED = /* @__PURE__ */ refusal({
   status: 503,
   code: 'overloaded',
@@ -170,13 +167,6 @@ const DELAY = Symbol('what the guard hands to the handler it lets through')
 
 interface Delayed {
   [DELAY]?: number | undefined
-}
-
-/** A store may be a client of something that answers nonsense: that is no answer. */
-function isVerdict(verdict: unknown): verdict is Verdict {
-  const { allowed, standings } = (verdict ?? {}) as Partial<Verdict>
-  return typeof allowed === 'boolean' && Array.isArray(standings) && standings.length === 1 &&
-    Number.isFinite(standings[0]?.remaining)
 }
 
 /** Waits. True if it was to the end, false if the signal came first. */

@@ -110,6 +110,13 @@ describe('four processes share a file', () => {
     expect(standings[0]!.remaining).toBe(1_000 - total)
   })
 
+  test('a debt beyond all measure can be kept', async () => {
+    const set = limitSet([limitOf(1, { name: 'debt', algorithm: 'token-bucket' })])
+    const key = freshKey()
+    await any().adjust(set, key, [Number.MAX_SAFE_INTEGER], Date.now(), call)
+    expect((await any().consume(set, key, [1], call))?.allowed).toBe(false)
+  })
+
   test('many keys at once: every call is answered, and rightly', async () => {
     const set = limitSet([limitOf(2, { name: 'many' })])
     const keys = Array.from({ length: 40 }, freshKey)

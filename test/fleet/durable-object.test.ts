@@ -33,6 +33,13 @@ describe('four Workers share the objects', () => {
     expect(all.filter((verdict) => verdict?.allowed)).toHaveLength(50)
   })
 
+  test('a debt beyond all measure can be kept', async () => {
+    const set = limitSet([limitOf(1, { name: 'debt', algorithm: 'token-bucket' })])
+    const key = freshKey()
+    await storeOf(mf, 3).adjust(set, key, [Number.MAX_SAFE_INTEGER], Date.now(), call)
+    expect((await storeOf(mf, 0).consume(set, key, [1], call))?.allowed).toBe(false)
+  })
+
   test('rows are deleted when they are over, by an alarm', async () => {
     const store = storeOf(mf, 2, '/one')
     expect(await rows()).toEqual([0, 0, 0])
