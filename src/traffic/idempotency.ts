@@ -281,7 +281,7 @@ const INVALID: Refuse = /* @__PURE__ */ refusal(/* @__PURE__ */ problem('idempot
 }))
 
 const REUSED: Refuse = /* @__PURE__ */ refusal(/* @__PURE__ */ problem('idempotency-key-reused', {
-  detail: 'This Idempotency-Key has been used with another request.',
+  detail: 'This Idempotency-Key belongs to another request.',
 }))
 
 const IN_USE: Refuse = /* @__PURE__ */ refusal(/* @__PURE__ */ problem('idempotency-key-in-use', {
@@ -290,8 +290,7 @@ const IN_USE: Refuse = /* @__PURE__ */ refusal(/* @__PURE__ */ problem('idempote
 
 function notReplayable(originalStatus: number): Refuse {
   return refusal(problem('response-not-replayable', {
-    detail:
-      `The request with this Idempotency-Key was done and answered with ${originalStatus}; the answer was not kept.`,
+    detail: `The request was done and answered with ${originalStatus}; the answer was not kept.`,
     members: { originalStatus },
   }))
 }

@@ -940,7 +940,7 @@ describe('leaves streams alone', () => {
       type: 'about:blank',
       title: 'Conflict',
       status: 409,
-      detail: 'The request with this Idempotency-Key was done and answered with 202; the answer was not kept.',
+      detail: 'The request was done and answered with 202; the answer was not kept.',
       code: 'response-not-replayable',
       originalStatus: 202,
     })
