@@ -77,12 +77,19 @@ class Tables implements MemoryStore {
       const standing = only.conclude(limits[0]!, now, used, costs[0]!, allowed)
       return standing && { allowed, at: now, standings: [standing] }
     }
-    const used = limits.map((limit, i) => this.#table(limit, call).find(limit, i, this.#a, this.#b, now))
-    const allowed = limits.every(({ quota }, i) => used[i]! + costs[i]! <= quota)
+    let allowed = true
+    const used: number[] = []
+    for (let i = 0; i < limits.length; i++) {
+      const limit = limits[i]!
+      const one = this.#table(limit, call).find(limit, i, this.#a, this.#b, now)
+      if (one + costs[i]! > limit.quota) allowed = false
+      used.push(one)
+    }
     const standings: Standing[] = []
-    for (const [i, limit] of limits.entries()) {
+    for (let i = 0; i < limits.length; i++) {
+      const limit = limits[i]!
       const table = this.#table(limit, call)
-      table.find(limit, i, this.#a, this.#b, now) // another limit may have used the same table
+      if (i < limits.length - 1) table.find(limit, i, this.#a, this.#b, now) // others have looked since
       const standing = table.conclude(limit, now, used[i]!, costs[i]!, allowed)
       if (standing === undefined) return undefined
       standings.push(standing)
