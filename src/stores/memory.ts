@@ -1,6 +1,7 @@
 /**
  * Counts in memory: fixed tables of numbers, allocated at the first request that needs them, never growing and without a
- * timer. One table for each algorithm in use: 24 bytes a slot for fixed windows, 36 for token buckets, 52 for sliding windows.
+ * timer. One table for each algorithm in use: 22 bytes a slot for fixed windows, 34 for token buckets, 50 for sliding windows, and
+ * a quarter more slots than keys.
  *
  * A key is kept as 64 bits of hash, seeded at random per table, beside its window's numbers, the share of its quota that
  * they are, and when they are over. Each key has two possible sets of eight slots and goes to the emptier one (which
@@ -22,7 +23,7 @@ import { WINDOWS } from '../core/window.ts'
 export interface MemoryStoreOptions {
   /**
    * How many keys to hold, per algorithm in use and counting each limit for itself, before the least active give way.
-   * Rounded up to a power of two slots. (50,000)
+   * (50,000)
    */
   readonly maxKeys?: number | undefined
   /** Says that you know: on Workers memory belongs to one isolate, so each counts alone. Silences the warning. (false) */
@@ -36,6 +37,8 @@ export interface MemoryStore extends Store {
 }
 
 const WAYS = 8
+const LOAD = 0.8
+const BLOCKED = 0xffff
 const MOST_KEYS = 50_000_000
 
 /**
@@ -46,13 +49,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const maxKeys = count(options.maxKeys ?? 50_000, 'memoryStore: maxKeys', WAYS)
   // Found out at the first request, an impossible size would be an outage, and every request would pass.
   if (maxKeys > MOST_KEYS) throw new TypeError(`memoryStore: maxKeys must be at most ${MOST_KEYS}, got ${maxKeys}`)
-  let slots = WAYS
-  while (slots * 0.8 < maxKeys) slots *= 2
-  return new Tables(slots, options.acknowledgePerIsolate ?? false)
+  return new Tables(Math.ceil(maxKeys / LOAD / WAYS), options.acknowledgePerIsolate ?? false)
 }
 
 class Tables implements MemoryStore {
-  readonly #slots: number
+  readonly #sets: number
   readonly #tables: Partial<Record<LimitAlgorithm, Table>> = {}
   readonly #prefixes = new WeakMap<LimitSet, { readonly a: number; readonly b: number }>()
   #acknowledged: boolean
@@ -61,8 +62,8 @@ class Tables implements MemoryStore {
   #a = 0
   #b = 0
 
-  constructor(slots: number, acknowledged: boolean) {
-    this.#slots = slots
+  constructor(sets: number, acknowledged: boolean) {
+    this.#sets = sets
     this.#acknowledged = acknowledged
   }
 
@@ -85,14 +86,15 @@ class Tables implements MemoryStore {
       if (one + costs[i]! > limit.quota) allowed = false
       used.push(one)
     }
-    const standings: Standing[] = []
-    for (let i = 0; i < limits.length; i++) {
+    const standings = new Array<Standing>(limits.length)
+    // Backwards: the last limit's table still knows where it has looked; for the others it must look again.
+    for (let i = limits.length - 1; i >= 0; i--) {
       const limit = limits[i]!
       const table = this.#table(limit, call)
-      if (i < limits.length - 1) table.find(limit, i, this.#a, this.#b, now) // others have looked since
+      if (i < limits.length - 1) table.find(limit, i, this.#a, this.#b, now)
       const standing = table.conclude(limit, now, used[i]!, costs[i]!, allowed)
       if (standing === undefined) return undefined
-      standings.push(standing)
+      standings[i] = standing
     }
     return { allowed, at: now, standings }
   }
@@ -120,7 +122,7 @@ class Tables implements MemoryStore {
         'memoryStore counts per isolate here; use a shared store, or acknowledgePerIsolate',
       )
     }
-    return this.#tables[limit.algorithm] = new Table(this.#slots, WINDOWS[limit.algorithm])
+    return this.#tables[limit.algorithm] = new Table(this.#sets, WINDOWS[limit.algorithm])
   }
 
   /** Two seeded 32-bit lanes over the set's id (once) and the key; the id's length keeps `a:b`,`c` from `a`,`b:c`. */
@@ -155,29 +157,31 @@ class Tables implements MemoryStore {
 class Table {
   readonly #tagsA: Uint32Array
   readonly #tagsB: Uint32Array
-  readonly #shares: Float32Array
+  /** Of the quota, in 65,534ths; {@link BLOCKED} where nothing is left. */
+  readonly #shares: Uint16Array
   readonly #ends: Float64Array
   readonly #cells: Uint32Array | Float64Array
   readonly #window: Window
   readonly #width: number
-  readonly #mask: number
+  readonly #sets: number
   // Where the last look went: the hash for the limit at its place in the set, and its slot, or -1.
   #a = 0
   #b = 0
   #slot = -1
 
-  constructor(slots: number, window: Window) {
+  constructor(sets: number, window: Window) {
+    const slots = sets * WAYS
+    this.#sets = sets
     this.#window = window
     this.#width = window.width
     this.#tagsA = new Uint32Array(slots)
     this.#tagsB = new Uint32Array(slots)
-    this.#shares = new Float32Array(slots)
+    this.#shares = new Uint16Array(slots)
     this.#ends = new Float64Array(slots)
     // What a token bucket owes is in units times milliseconds.
     this.#cells = window === WINDOWS['token-bucket']
       ? new Float64Array(slots * this.#width)
       : new Uint32Array(slots * this.#width)
-    this.#mask = slots / WAYS - 1
   }
 
   /** Units in use, and remembers the slot. */
@@ -217,7 +221,7 @@ class Table {
     const slot = this.#slot
     const at = slot * this.#width
     this.#ends[slot] = this.#window.add(limit, this.#cells, at, this.#ends[slot]!, now, units, then)
-    this.#shares[slot] = used / limit.quota
+    this.#shares[slot] = used >= limit.quota ? BLOCKED : Math.max(0, used) / limit.quota * (BLOCKED - 1)
   }
 
   /** The slot that holds the hash in a window that is not over, or -1. */
@@ -230,11 +234,12 @@ class Table {
   }
 
   #first(): number {
-    return (this.#a & this.#mask) * WAYS
+    return Math.floor(this.#a * this.#sets / 0x1_0000_0000) * WAYS
   }
 
   #second(): number {
-    return (Math.imul(this.#a ^ 0x9e3779b9, 0x85ebca6b) >>> 7 & this.#mask) * WAYS
+    const other = Math.imul(this.#a ^ 0x9e3779b9, 0x85ebca6b) >>> 0
+    return Math.floor(other * this.#sets / 0x1_0000_0000) * WAYS
   }
 
   #holds(slot: number, now: number): boolean {
@@ -255,7 +260,7 @@ class Table {
   /** The slot to take for a new key; -1 where all are blocked. */
   #victim(first: number, second: number, now: number): number {
     let victim = -1
-    let least = 1
+    let least = BLOCKED
     let freeOfFirst = -1
     let freeOfSecond = -1
     let moreFree = 0

@@ -30,6 +30,7 @@ export function tiered(store: Store, options: TieredOptions = {}): Store {
   const maxKeys = count(options.maxKeys ?? 10_000, 'tiered: maxKeys')
   if (typeof store?.consume !== 'function') throw new TypeError('tiered: store must be a Store')
   const refused = new Map<string, Refused>()
+  let oldest = refused.keys()
   const numbers = new WeakMap<LimitSet, number>()
   let sets = 0
 
@@ -43,10 +44,10 @@ export function tiered(store: Store, options: TieredOptions = {}): Store {
     if (name.length > LONGEST_KEY) return
     refused.delete(name)
     if (refused.size >= maxKeys) {
-      for (const oldest of refused.keys()) {
-        refused.delete(oldest)
-        break
-      }
+      // One iterator for all: a new one would walk over everything that has been deleted.
+      let next = oldest.next()
+      if (next.done) next = (oldest = refused.keys()).next()
+      if (!next.done) refused.delete(next.value)
     }
     refused.set(name, { at, costs, verdict })
   }

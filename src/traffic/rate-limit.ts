@@ -63,7 +63,7 @@ export interface SeveralLimits<Needs = {}> {
  *          `key` gives neither text nor `undefined`, `cost` no positive whole number, or `limits` no valid limits.
  * Fails:   as `onOutage` says when the store does not answer within `deadline`, or its breaker is open: never as a 429
  *          (save that `local` counts for itself), never with `RateLimit` fields; one alarm per outage.
- * Costs:   in memory 0.5 to 0.7 µs, a fifth of it the count, and 24 to 52 bytes a slot, at most the store's `maxKeys`;
+ * Costs:   in memory 0.5 to 0.7 µs, a fifth of it the count, and 22 to 50 bytes a slot, at most the store's `maxKeys`;
  *          with a shared store one round trip, whatever the number of limits.
  * Source:  RFC 6585 §4; RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-10.
  *
