@@ -5,7 +5,7 @@ import { prepare } from './harness/prepare.mjs'
 import { commandOf } from './harness/runtimes.mjs'
 
 const options = readOptionsOrLeave()
-prepare()
+prepare(options.suites)
 options.runtimes = options.runtimes.filter((runtime) => {
   const found = commandOf(runtime) !== undefined
   if (!found) console.log(`${runtime} is not installed: left out`)

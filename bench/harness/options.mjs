@@ -1,8 +1,10 @@
-// The command line: `node run.mjs [suite ...] [--json FILE] [--rounds N] [--runtimes node,bun] [--apps a,b]`.
+// The command line: `node run.mjs [suite ...] [--json FILE] [--rounds N] [--runtimes node,bun] [--apps a,b]
+// [--parts memory,redis]`.
 import { parseArgs } from 'node:util'
 
-export const SUITES = ['http', 'wrappers']
+export const SUITES = ['http', 'wrappers', 'limits']
 const RUNTIMES = ['node', 'bun', 'deno']
+const PARTS = ['memory', 'redis', 'rest', 'outage'] // of limits
 
 /** Reads the arguments; a wrong one throws an Error that says which. */
 export function readOptions(args) {
@@ -15,6 +17,7 @@ export function readOptions(args) {
       warmup: { type: 'string', default: '2' },
       runtimes: { type: 'string', default: RUNTIMES.join(',') },
       apps: { type: 'string' },
+      parts: { type: 'string', default: PARTS.join(',') },
     },
   })
   return {
@@ -24,6 +27,7 @@ export function readOptions(args) {
     warmupSeconds: count(values.warmup, '--warmup'),
     runtimes: known(values.runtimes.split(','), RUNTIMES, 'runtime'),
     apps: values.apps?.split(','),
+    parts: known(values.parts.split(','), PARTS, 'part'),
   }
 }
 

@@ -4,15 +4,23 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BENCH, TOP } from './paths.mjs'
 
-export function prepare() {
-  if (!existsSync(join(BENCH, 'node_modules'))) npm(['ci', '--no-audit', '--no-fund'], BENCH)
+export function prepare(suites) {
+  if (changedAt(INSTALLED) < changedAt(WANTED)) npm(['ci', '--no-audit', '--no-fund'], BENCH)
+  if (!suites.some((suite) => OF_THE_BUILD.includes(suite))) return
   if (!existsSync(BUILT)) npm(['run', 'build'], TOP)
-  if (newest(['src', 'adapters']) > statSync(BUILT).mtimeMs) {
+  if (newest(['src', 'adapters']) > changedAt(BUILT)) {
     console.log('WARNING  dist is older than the sources: this measures the old build (npm run build makes a new one)')
   }
 }
 
 const BUILT = join(TOP, 'dist', 'src', 'index.js')
+const OF_THE_BUILD = ['http', 'wrappers']
+const WANTED = join(BENCH, 'package-lock.json')
+const INSTALLED = join(BENCH, 'node_modules', '.package-lock.json')
+
+function changedAt(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
 
 function newest(folders) {
   const files = folders.flatMap((folder) =>

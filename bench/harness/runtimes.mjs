@@ -42,5 +42,10 @@ export function pinned(core, command) {
   return CAN_PIN ? ['taskset', '-c', String(core), ...command] : command
 }
 
+/** Moves a process that runs, with all its threads. */
+export function pin(core, pid) {
+  if (CAN_PIN) spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)])
+}
+
 export const SERVER_CORE = 0
 export const LOAD_CORE = 1

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PATH } from '../apps/shared/job.mjs'
-import { quietMoment, watchCpu } from '../harness/cpu.mjs'
+import { MAX_FOREIGN_LOAD, quietest, watchCpu } from '../harness/cpu.mjs'
 import { load, LOAD_TOOL } from '../harness/load.mjs'
 import { versionOf } from '../harness/runtimes.mjs'
 import { startApp } from '../harness/server.mjs'
@@ -27,9 +27,6 @@ const APPS = [
 ]
 const METHODS = ['GET', 'POST']
 const SLICE_SECONDS = 1
-const MAX_FOREIGN_LOAD = 0.15
-const MAX_REPEATS = 2
-const PATIENCE_MS = 5_000
 
 /** What every ratio is taken against, and the two others that the table compares with. */
 const bareOf = (runtime) => (runtime === 'node' ? 'node-bare' : 'fetch-bare')
@@ -64,7 +61,9 @@ async function measureRuntime(runtime, apps, { rounds, warmupSeconds }) {
     for (const app of running) for (const method of METHODS) await slice(app, method, warmupSeconds)
     for (let round = 0; round < rounds; round++) {
       for (const app of shuffled(running)) {
-        for (const method of METHODS) app.slices.push({ round, method, ...(await quietSlice(app, method)) })
+        for (const method of METHODS) {
+          app.slices.push({ round, method, ...(await quietest(() => slice(app, method, SLICE_SECONDS))) })
+        }
       }
       if (process.stdout.isTTY) process.stdout.write(`round ${round + 1} of ${rounds}\r`)
     }
@@ -81,18 +80,6 @@ function failed(app, failures) {
   if (failures.length === 0) return
   process.exitCode = 1
   for (const failure of failures) console.log(`FAILED  ${app}: ${failure}`)
-}
-
-/** One slice; done again, at most twice, while other processes disturb it. Keeps the least disturbed. */
-async function quietSlice(app, method) {
-  let best
-  for (let repeats = 0; repeats <= MAX_REPEATS; repeats++) {
-    if (repeats > 0) await quietMoment(MAX_FOREIGN_LOAD, PATIENCE_MS)
-    const one = await slice(app, method, SLICE_SECONDS)
-    if (best === undefined || one.foreign < best.foreign) best = one
-    if (best.foreign <= MAX_FOREIGN_LOAD) break
-  }
-  return best
 }
 
 async function slice({ server }, method, seconds) {

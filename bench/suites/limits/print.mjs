@@ -1,0 +1,39 @@
+import { decimal, printTable, whole } from '../../harness/table.mjs'
+
+/** What Redis and REST have in common. */
+export function printDecisions(rows, ratio) {
+  const hasFront = rows.some(({ frontMicros }) => frontMicros !== undefined)
+  const front = (cell) => (hasFront ? [cell] : [])
+  const times = ['client us', ...front('front us'), 'redis us', 'script us', 'alone us', 'p99']
+  printTable(
+    ['app', 'decisions/s', ratio, ...times, 'scripts'],
+    rows.map((row) => [
+      row.app,
+      whole(row.perSecond),
+      decimal(row.ratio, 2),
+      decimal(row.clientMicros, 1),
+      ...front(decimal(row.frontMicros, 1)),
+      decimal(row.redisMicros, 1),
+      decimal(row.scriptMicros, 1),
+      whole(row.p50Micros),
+      whole(row.p99Micros),
+      decimal(row.scripts, 4),
+    ]),
+  )
+  const disturbed = rows.reduce((sum, row) => sum + row.disturbed, 0)
+  if (disturbed > 0) console.log(`${disturbed} slices were disturbed by other processes even when repeated`)
+}
+
+/** What was to be reached, and what was. `most` and `least` are bounds. */
+export function printTargets(rows) {
+  console.log('\nlimits: what it must reach')
+  printTable(
+    ['what', 'measured', 'target', ''],
+    rows.map(({ what, value, most, least, met }) => [
+      what,
+      decimal(value, 2),
+      least === most ? `= ${most}` : most === undefined ? `>= ${least}` : `<= ${most}`,
+      met ? 'met' : 'MISSED',
+    ]),
+  )
+}
