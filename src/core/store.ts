@@ -138,6 +138,7 @@ export function limitSet(limits: readonly Limit[]): LimitSet {
 }
 
 const LONGEST_KEY = 128
+const ASCII = /^[ -~]*$/
 
 /**
  * The key under which a shared store keeps something: length-prefixed, so that no two pairs run into one another; with the
@@ -145,8 +146,8 @@ const LONGEST_KEY = 128
  */
 export function storeKey(prefix: string, kind: string, set: string, key: string): MaybePromise<string> {
   const plain = `${prefix}:1${kind}:${set.length}:${set}:${key}`
-  // A code unit is at most three bytes.
-  if (plain.length * 3 <= LONGEST_KEY) return plain
+  // A code unit is at most three bytes, and one where it is ASCII.
+  if (plain.length * 3 <= LONGEST_KEY || (plain.length <= LONGEST_KEY && ASCII.test(plain))) return plain
   const bytes = new TextEncoder().encode(plain)
   if (bytes.byteLength <= LONGEST_KEY) return plain
   return crypto.subtle.digest('SHA-256', bytes).then((hash) => {

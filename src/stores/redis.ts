@@ -12,8 +12,10 @@
  * what was lost, at most one quota.
  *
  * ioredis writes each command to its socket by itself, which is most of what a decision costs this process. So calls of
- * one turn go out together, in writes of up to 16. Measured (decisions a second, 64 in flight, ioredis 6, Redis 7.0 on
- * the same two cores, relative to rate-limiter-flexible with one limit):
+ * one turn go out together, in writes of up to 16 (from 8 to 32 it makes no difference). Measured with 64 decisions in
+ * flight, ioredis 6 and Redis 7.0 on a core each, as decisions a second relative to rate-limiter-flexible with its one
+ * limit, and as CPU time here: one limit 0.95 and 14 µs alone, 1.5 and 7 µs together; three limits 0.8 and 16 µs, 1.05
+ * and 9 µs.
  */
 import type { SharedStore } from '../core/store.ts'
 import type { RedisStoreOptions, Run } from './scripted.ts'

@@ -18,18 +18,18 @@ export interface RedisStoreOptions {
   readonly time?: 'store' | 'caller' | undefined
 }
 
-/** Runs a script on one key. */
-export type Run = (script: Script, key: string, args: readonly string[]) => Promise<unknown>
+/** Runs a script on one key, and reads its reply. */
+export type Run = <T>(script: Script, key: string, args: readonly string[], read: (reply: unknown) => T) => Promise<T>
 
 /** Runs a script by its hash and, where the server has not seen it yet, once more by its text. */
 export function byHash(
   evalsha: (sha: string, key: string, args: readonly string[]) => Promise<unknown>,
   evaluate: (text: string, key: string, args: readonly string[]) => Promise<unknown>,
 ): Run {
-  return ({ sha, text }, key, args) =>
-    evalsha(sha, key, args).catch((error: unknown) => {
+  return ({ sha, text }, key, args, read) =>
+    evalsha(sha, key, args).then(read, (error: unknown) => {
       if (!isUnknownScript(error)) throw error
-      return evaluate(text, key, args)
+      return evaluate(text, key, args).then(read)
     })
 }
 
@@ -47,6 +47,13 @@ interface Sent {
   readonly args: readonly string[]
 }
 
+type Ask = <T>(
+  script: Script,
+  key: MaybePromise<string>,
+  args: readonly string[],
+  read: (reply: unknown) => T,
+) => Promise<T>
+
 /** Makes the store. `user` is its name in errors. Throws a TypeError for bad options. */
 export function scriptedStore(user: string, run: Run, options: RedisStoreOptions): SharedStore {
   const { prefix = 'sallyport', time = 'store' } = options
@@ -55,8 +62,8 @@ export function scriptedStore(user: string, run: Run, options: RedisStoreOptions
   const known = new WeakMap<LimitSet, Sent>()
 
   const now = ({ clock }: StoreCall): string => time === 'store' ? '' : String(Math.floor(clock.now()))
-  const ask = (script: Script, key: MaybePromise<string>, args: readonly string[]): Promise<unknown> =>
-    isPromise(key) ? key.then((hashed) => run(script, hashed, args)) : run(script, key, args)
+  const ask: Ask = (script, key, args, read) =>
+    isPromise(key) ? key.then((hashed) => run(script, hashed, args, read)) : run(script, key, args, read)
   // Not what it was: it may be somebody's record.
   const unexpected = (): Error => new Error(`${user}: unexpected reply`)
   const whole = (reply: unknown): number => {
@@ -99,43 +106,44 @@ export function scriptedStore(user: string, run: Run, options: RedisStoreOptions
     return { allowed: yes(numbers[0]), at: whole(numbers[1]), standings }
   }
 
+  const lease = (reply: unknown): Lease => {
+    const [granted, held, freeIn] = list(reply, 3)
+    return { granted: yes(granted), held: whole(held), freeIn: whole(freeIn) }
+  }
+  const members = (reply: unknown): Leased[] => {
+    const flat = list(reply)
+    const all: Leased[] = []
+    for (let i = 0; i < flat.length; i += 2) all.push({ member: text(flat[i]), expiresIn: whole(flat[i + 1]) })
+    return all
+  }
+
+  const counters = (set: LimitSet, key: string): MaybePromise<string> => storeKey(prefix, 'c', set.id, key)
+  const leases = (set: string): MaybePromise<string> => storeKey(prefix, 'l', set, '')
+  const record = (key: string): MaybePromise<string> => storeKey(prefix, 'r', '', key)
+  const marked = (text: string): string => MARK + text
+  const lasting = (ms: number): string => String(Math.ceil(ms))
   return {
     consume: (set, key, costs, call) =>
-      ask(CONSUME, storeKey(prefix, 'c', set.id, key), consumption(set, costs, call)).then((reply) =>
-        verdict(set, reply)
-      ),
+      ask(CONSUME, counters(set, key), consumption(set, costs, call), (reply) => verdict(set, reply)),
     adjust: (set, key, changes, at, call) =>
-      ask(ADJUST, storeKey(prefix, 'c', set.id, key), [now(call), String(at), ...argumentsOf(set, changes)]).then(
+      ask(
+        ADJUST,
+        counters(set, key),
+        [now(call), String(at), ...argumentsOf(set, changes)],
         (reply) => void yes(reply),
       ),
-    lease: (set, member, ttl, most, call) =>
-      ask(LEASE, storeKey(prefix, 'l', set, ''), [
-        now(call),
-        MARK + member,
-        String(Math.ceil(ttl)),
-        String(Math.min(most, Number.MAX_SAFE_INTEGER)),
-      ]).then((reply): Lease => {
-        const [granted, held, freeIn] = list(reply, 3)
-        return { granted: yes(granted), held: whole(held), freeIn: whole(freeIn) }
-      }),
-    release: (set, member, call) => ask(RELEASE, storeKey(prefix, 'l', set, ''), [now(call), MARK + member]).then(yes),
-    held: (set, member, call) => ask(HELD, storeKey(prefix, 'l', set, ''), [now(call), MARK + member]).then(whole),
-    members: (set, call) =>
-      ask(MEMBERS, storeKey(prefix, 'l', set, ''), [now(call), String(LONGEST_LIST)]).then((reply) => {
-        const flat = list(reply)
-        const members: Leased[] = []
-        for (let i = 0; i < flat.length; i += 2) {
-          members.push({ member: text(flat[i]), expiresIn: whole(flat[i + 1]) })
-        }
-        return members
-      }),
+    lease: (set, member, ttl, most, call) => {
+      const args = [now(call), marked(member), lasting(ttl), String(Math.min(most, Number.MAX_SAFE_INTEGER))]
+      return ask(LEASE, leases(set), args, lease)
+    },
+    release: (set, member, call) => ask(RELEASE, leases(set), [now(call), marked(member)], yes),
+    held: (set, member, call) => ask(HELD, leases(set), [now(call), marked(member)], whole),
+    members: (set, call) => ask(MEMBERS, leases(set), [now(call), String(LONGEST_LIST)], members),
     claim: (key, value, ttl) =>
-      ask(CLAIM, storeKey(prefix, 'r', '', key), [MARK + value, String(Math.ceil(ttl))]).then((reply) =>
-        reply === 1 ? undefined : text(reply)
-      ),
+      ask(CLAIM, record(key), [marked(value), lasting(ttl)], (reply) => reply === 1 ? undefined : text(reply)),
     replace: (key, expected, value, ttl) =>
-      ask(REPLACE, storeKey(prefix, 'r', '', key), [MARK + expected, MARK + value, String(Math.ceil(ttl))]).then(yes),
-    remove: (key, expected) => ask(REMOVE, storeKey(prefix, 'r', '', key), [MARK + expected]).then(yes),
+      ask(REPLACE, record(key), [marked(expected), marked(value), lasting(ttl)], yes),
+    remove: (key, expected) => ask(REMOVE, record(key), [marked(expected)], yes),
   }
 }
 

@@ -170,7 +170,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
 })
 
 test('a failover that loses the last second admits again what was lost, and no more', again, async () => {
-  const primary = await startRedis()
+  const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] })
   const wire = await startProxy(primary.port)
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(wire.port)] })
   const admin = new Redis(replica.url)
