@@ -3,6 +3,7 @@ import { StoreMatrix } from './test/fleet/matrix.ts'
 
 const report = process.env['VITEST_JSON']
 const apart = ['fleet', 'runtimes', 'node22', 'pack', 'readme', 'types'].map((folder) => `test/${folder}/**`)
+const TIMED = 'test/fleet/faults.test.ts'
 const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts', 'test/size.test.ts']
 
 export default defineConfig({
@@ -35,8 +36,18 @@ export default defineConfig({
         test: {
           name: 'fleet', // stores that processes share, each real: Redis, its REST front, workerd, Deno KV
           include: ['test/fleet/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, TIMED],
           testTimeout: 30_000,
           hookTimeout: 120_000, // the first run on a machine fetches Redis
+        },
+      },
+      {
+        test: {
+          name: 'faults', // after all others: it measures how long requests take
+          include: [TIMED],
+          testTimeout: 30_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -37,6 +37,24 @@ export const WRAPPERS = [
     make: (s) => s.rateLimit({ key: s.byClientIp, limit: RATE_LIMIT, window: '1m' }),
     given: CLIENT,
   },
+  {
+    name: 'rateLimit, three limits in memory, hot key',
+    make: (s) =>
+      s.rateLimit({
+        key: s.byClientIp,
+        limits: ['1s', '1m', '1h'].map((window) => ({ name: window, limit: RATE_LIMIT, window })),
+      }),
+    given: CLIENT,
+  },
+  { name: 'shed, by all three', make: (s) => s.shed({ maxInFlight: 1_000, maxDelay: '1s', maxLatency: '10s' }) },
+  { name: 'bans', make: (s) => s.bans({ key: s.byClientIp }), given: CLIENT },
+  { name: 'concurrency', make: (s) => s.concurrency({ key: s.byClientIp, limit: 1_000_000 }), given: CLIENT },
+  {
+    name: 'slowDown',
+    make: (s) => s.slowDown({ key: s.byClientIp, after: 1_000_000_000, window: '1m' }),
+    given: CLIENT,
+  },
+  { name: 'idempotency, a GET', make: (s) => s.idempotency(), given: CLIENT },
   { name: 'csrf', make: (s) => s.csrf() },
   { name: 'health, another path', make: (s) => s.health() },
   { name: 'unless, exempt', make: (s) => s.unless(s.onPath('/api/items'), s.csrf()) },
@@ -48,7 +66,7 @@ export const CALLS = [
     name: 'memoryStore.consume, hot key',
     make(s, context) {
       const store = s.memoryStore()
-      return () => store.consume(LIMIT, CLIENT.clientIp, 1, context)
+      return () => store.consume(LIMITS, CLIENT.clientIp, ONE, context)
     },
   },
   {
@@ -61,9 +79,13 @@ export const CALLS = [
       )
       let turn = 0
       // A stride that shares no factor with the length visits every key, each far from the one before.
-      return () => store.consume(LIMIT, keys[turn = (turn + 61_819) % keys.length], 1, context)
+      return () => store.consume(LIMITS, keys[turn = (turn + 61_819) % keys.length], ONE, context)
     },
   },
 ]
 
-const LIMIT = { name: 'bench', quota: RATE_LIMIT, window: 60_000 }
+const ONE = [1]
+const LIMITS = {
+  id: 'bench',
+  limits: [{ name: 'bench', quota: RATE_LIMIT, window: 60_000, algorithm: 'fixed-window' }],
+}
