@@ -90,10 +90,12 @@ export function scriptedStore(user: string, run: Run, options: RedisStoreOptions
       String(window),
       String(units[i]),
     ])
+  const packed = ({ limits }: LimitSet, units: readonly number[]): string =>
+    limits.map(({ algorithm, quota, window }, i) => `${KINDS[algorithm]}${quota} ${window} ${units[i]}`).join(' ')
   const consumption = (set: LimitSet, costs: readonly number[], call: StoreCall): readonly string[] => {
     const last = known.get(set)
     if (time === 'store' && last !== undefined && same(last.costs, costs)) return last.args
-    const args = [now(call), ...argumentsOf(set, costs)]
+    const args = [now(call), packed(set, costs)]
     known.set(set, { costs: [...costs], args })
     return args
   }

@@ -33,7 +33,7 @@ describe('upstashStore', () => {
       }
       expect((await upstashStore(client).consume(one, 'k', [1], call))?.allowed).toBe(true)
       expect(asked.map(([, keys, args]) => [keys, args])).toEqual([
-        [['sallyport:1c:15:7:defaultf60000:k'], ['', 'f', '5', '60000', '1']],
+        [['sallyport:1c:15:7:defaultf60000:k'], ['', 'f5 60000 1']],
       ])
     }
     const aborted: UpstashClient = { evalsha: () => Promise.resolve('Aborted'), eval: () => Promise.resolve('Aborted') }
