@@ -33,9 +33,9 @@ end
 
 /**
  * Arguments: the time; and one text with each limit's way to count (`f`, `s`, `b`), quota, window and cost, as
- * `f100 60000 1 s5 1000 1`: taking it apart costs the server what reading twelve arguments does, and clients and a REST
- * front have less to write (over REST 6 % more decisions with three limits). Answers: whether it is allowed, the time;
- * then for each limit the units left and the milliseconds until there are more.
+ * `f100 60000 1 s5 1000 1`. Taking it apart costs the server what reading twelve arguments does, and a client and a REST
+ * front have less to write: over REST, in seven pairs of runs, a median of 0.92 of the peer in place of 0.86. Answers:
+ * whether it is allowed, the time; then for each limit the units left and the milliseconds until there are more.
  */
 export const CONSUME: Script = {
   sha: '5c77d272e62c7c221fedca019dc568620b829576',
