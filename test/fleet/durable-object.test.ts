@@ -36,7 +36,7 @@ describe('four Workers share the objects', () => {
     await expect.poll(rows, { timeout: 15_000, interval: 500 }).toEqual([1, 1, 0])
   }, 20_000)
 
-  test('200 at once, limit 50: exactly 50 pass', async () => {
+  test('PITFALLS 3: 200 at once, limit 50: exactly 50 pass', async () => {
     const set = limitSet([limitOf(50, { name: 'fleet' }), limitOf(60, { name: 'day', window: 1_440 * MINUTE })])
     const key = freshKey()
     const all = await Promise.all(

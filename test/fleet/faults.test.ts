@@ -51,7 +51,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
     await server.stop()
   })
 
-  test('refused at start: the policy, at once, one alarm; used within a second of its coming', async () => {
+  test('fault 35: refused at start: the policy, at once, one alarm; used within a second of its coming', async () => {
     const port = await freePort()
     const late = await connected(name, `redis://127.0.0.1:${port}`, {}, false)
     const service = serviceOn(late.store, 'refuse')
@@ -66,7 +66,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
     await coming.stop()
   })
 
-  test('killed while in use: the policy, one alarm, and used within a second of its return', async () => {
+  test('fault 35: killed while in use: the policy, one alarm, and used within a second of its return', async () => {
     const port = await freePort()
     let mortal = await startRedis({ port })
     const alone = await connected(name, mortal.url)
@@ -90,7 +90,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
     await mortal.stop()
   })
 
-  test.each([10, 100])('%i ms of latency: every request is decided, that much later', async (latency) => {
+  test.each([10, 100])('fault 36: %i ms of latency: every request is decided, that much later', async (latency) => {
     proxy.be('pass', latency)
     const service = serviceOn(client.store, 'refuse')
     const answers = await Promise.all(Array.from({ length: 30 }, () => service.ask()))
@@ -105,30 +105,33 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
     ['a network that swallows everything', () => proxy.be('hang'), () => proxy.be('pass')],
     ['a server that is stopped', () => server.pause(), () => server.resume()],
   ]
-  test.each(silences)('%s: the first waits the deadline, then none; used within a second', async (_name, bad, good) => {
-    const service = serviceOn(client.store, 'refuse')
-    expect((await service.ask()).limited).toBe(true)
-    bad()
-    const first = await Promise.all(Array.from({ length: 20 }, () => service.ask()))
-    for (const { status, ms, limited } of first) {
-      expect([status, limited]).toEqual([503, false])
-      expect(ms).toBeLessThan(DEADLINE + 50)
-    }
-    const before = service.asked
-    const from = performance.now()
-    const times = await degraded(service, 600)
-    expect(usual(times)).toBeLessThan(5)
-    // Only probes go out, two a second, and nothing piles up behind them.
-    expect(service.asked - before).toBeLessThanOrEqual(Math.ceil((performance.now() - from) / 500) + 1)
-    expect(service.open).toBeLessThanOrEqual(20 + 5)
-    expect(proxy.connections).toBeLessThanOrEqual(2)
-    expect(codes(service)).toEqual(['store-outage'])
-    good()
-    expect(await recovery(service)).toBeLessThan(1_000)
-    expect(codes(service)).toEqual(['store-outage', 'store-recovered'])
-  })
+  test.each(silences)(
+    'faults 36 and 37: %s: the first waits the deadline, then none; used within a second',
+    async (_name, bad, good) => {
+      const service = serviceOn(client.store, 'refuse')
+      expect((await service.ask()).limited).toBe(true)
+      bad()
+      const first = await Promise.all(Array.from({ length: 20 }, () => service.ask()))
+      for (const { status, ms, limited } of first) {
+        expect([status, limited]).toEqual([503, false])
+        expect(ms).toBeLessThan(DEADLINE + 50)
+      }
+      const before = service.asked
+      const from = performance.now()
+      const times = await degraded(service, 600)
+      expect(usual(times)).toBeLessThan(5)
+      // Only probes go out, two a second, and nothing piles up behind them.
+      expect(service.asked - before).toBeLessThanOrEqual(Math.ceil((performance.now() - from) / 500) + 1)
+      expect(service.open).toBeLessThanOrEqual(20 + 5)
+      expect(proxy.connections).toBeLessThanOrEqual(2)
+      expect(codes(service)).toEqual(['store-outage'])
+      good()
+      expect(await recovery(service)).toBeLessThan(1_000)
+      expect(codes(service)).toEqual(['store-outage', 'store-recovered'])
+    },
+  )
 
-  test('garbage: no request is decided by it', async () => {
+  test('fault 38: garbage: no request is decided by it', async () => {
     const service = serviceOn(client.store, 'refuse')
     expect((await service.ask()).limited).toBe(true)
     proxy.be('garbage')
@@ -140,7 +143,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
     expect(await recovery(service)).toBeLessThan(1_000)
   })
 
-  test('out of memory: the policy, and the alarm says why', async () => {
+  test('fault 38: out of memory: the policy, and the alarm says why', async () => {
     const admin = new Redis(server.url)
     const service = serviceOn(client.store, 'refuse')
     await admin.config('SET', 'maxmemory', '1')
@@ -169,7 +172,7 @@ describe.each<ClientName>(['redis', 'ioredis'])('by %s', again, (name) => {
   })
 })
 
-test('a failover that loses the last second admits again what was lost, and no more', again, async () => {
+test('fault 39: a failover that loses the last second admits again what was lost, and no more', again, async () => {
   const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] })
   const wire = await startProxy(primary.port)
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(wire.port)] })

@@ -97,7 +97,7 @@ describe.each(CLIENTS)('by %s', (name) => {
   })
 })
 
-test('200 at once from four processes, limit 50: exactly 50 pass', async () => {
+test('PITFALLS 3: 200 at once from four processes, limit 50: exactly 50 pass', async () => {
   const admitted = await admittedBy(['redis', 'ioredis', 'iovalkey', 'ioredis'], server.url, '', freshKey(), 50)
   expect(admitted.reduce((sum, one) => sum + one)).toBe(50)
 })

@@ -50,7 +50,7 @@ contract('@upstash/ratelimit', async () => {
   return { store: { consume }, pass: (ms) => sleep(ms), plain: true }
 })
 
-test('200 at once from four processes, limit 50: exactly 50 pass', async () => {
+test('PITFALLS 3: 200 at once from four processes, limit 50: exactly 50 pass', async () => {
   const clients = ['upstash', 'upstash', 'upstash', 'upstash']
   const admitted = await admittedBy(clients, front.url, front.token, freshKey(), 50)
   expect(admitted.reduce((sum, one) => sum + one)).toBe(50)
