@@ -6,6 +6,7 @@ import type { ErrorHandler, MiddlewareHandler } from 'hono'
 import type { Clock } from '../src/core/clock.ts'
 import type { Context } from '../src/core/context.ts'
 import { createContext } from '../src/core/context.ts'
+import type { HasParams } from '../src/core/facts.ts'
 import type { Handler, Wrapper } from '../src/core/handler.ts'
 import { isPromise } from '../src/core/handler.ts'
 import { finish, run } from '../src/core/response.ts'
@@ -30,14 +31,14 @@ interface Exchange {
   answered: unknown
 }
 
-/** The way back into Hono, from within the innermost handler. */
-interface HasHono {
+/** The way back into Hono, from within the innermost handler, and the path's parameters where the wrapper is mounted. */
+interface HasHono extends HasParams {
   '~hono': { readonly c: HonoContext; readonly next: () => Promise<void>; readonly exchange: Exchange }
 }
 
 const EXCHANGE = '~sallyport'
 /** What every context has: not facts. */
-const BASE = new Set([...Object.keys(createContext()), '~hono', 'node', 'server', 'info', 'env'])
+const BASE = new Set([...Object.keys(createContext()), '~hono', 'params', 'node', 'server', 'info', 'env'])
 
 /** What an adapter outside of Hono may have bound. */
 interface Bound {
@@ -53,6 +54,8 @@ interface Bound {
  * A route's error reaches the wrapper's error boundary (`errors`, which `policy` has), not `app.onError`, whose answer is
  * dropped. Hono's own default `onError` prints every error: `app.onError(rethrow)` leaves that to the boundary.
  *
+ * Hono's path parameters are `params` for a wrapper on a route: `app.get('/notes/:id', toHono(validate({ params })), …)`.
+ *
  * Several may be mounted on one request, each once: they share one context and one head.
  *
  * @example
@@ -61,7 +64,7 @@ interface Bound {
  *   .get('/', (c) => c.text(c.get('requestId')))
  */
 export function toHono<Adds>(
-  wrapper: Wrapper<Adds>,
+  wrapper: Wrapper<Adds, HasParams>,
   options: HonoOptions = {},
 ): MiddlewareHandler<{ Variables: { [K in keyof Adds]: Adds[K] } }> {
   const handler: Handler<HasHono> = wrapper(inner)
@@ -117,8 +120,9 @@ function nested(
  */
 function entering(c: HonoContext, next: () => Promise<void>, exchange: Exchange, first: boolean): Context & HasHono {
   const { context } = exchange
-  const entered: Context & Partial<HasHono> = first ? context : viewOf(context)
+  const entered: Context & Partial<{ -readonly [K in keyof HasHono]: HasHono[K] }> = first ? context : viewOf(context)
   entered['~hono'] = { c, next, exchange }
+  entered.params = c.req.param() as HasParams['params']
   return entered as Context & HasHono
 }
 

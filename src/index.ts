@@ -81,7 +81,11 @@ export type {
 } from './core/store.ts'
 
 // What the handler receives
-export { type InputOf, type Schemas, validate, type ValidateOptions } from './input/validate.ts'
+export { type InputOf, type NeedsOf, type Schemas, validate, type ValidateOptions } from './input/validate.ts'
+export type { BodyCodec, ReceivedBody } from './input/codec.ts'
+export { formBody } from './input/form-body.ts'
+export type { Encoding } from './input/inflate.ts'
+export type { OnInvalidResponse, ResponseSchemas } from './input/response.ts'
 export type { InputError } from './input/issues.ts'
 export type { OutputOf, SchemaIssue, SchemaResult, StandardSchema } from './input/standard-schema.ts'
 export { type StructureFault, structureFault, type StructureLimits } from './input/structure.ts'
@@ -110,6 +114,7 @@ export {
 // Your own wrappers and guards
 export { compose } from './core/compose.ts'
 export type { After, AnyWrapper, Declares, Handler, MaybePromise, Wrap, Wrapper } from './core/handler.ts'
+export { described, type Description, type SaidLimit, type Says } from './core/description.ts'
 export { exemption, type Test, unless, when } from './core/when.ts'
 export {
   ALLOW,
@@ -140,9 +145,11 @@ export type {
   HasClientIp,
   HasInput,
   HasNonce,
+  HasParams,
   HasPrincipal,
   HasRequestId,
   HasReservation,
+  HasSanitizer,
   HasSignal,
 } from './core/facts.ts'
 export { HeadBlock, ResponseHead } from './core/head.ts'

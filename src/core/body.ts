@@ -81,7 +81,7 @@ function isRead(request: Replayed): boolean {
  */
 export function readText(request: Request & Replayed, context: Context, most: number): Promise<string> {
   const declared = isRead(request) || !context.platform.framed ? undefined : contentLength(request)
-  if (declared === undefined || !(declared <= most)) return readBody(request, context, most).then(decode)
+  if (declared === undefined || !(declared <= most)) return readBody(request, context, most).then(decodeUtf8)
   const text = request[TEXT] = request.text().then((one) => whole(one, declared), broken)
   replay(request)
   return text
@@ -95,7 +95,8 @@ function whole(text: string, declared: number): string {
 
 const STRICT = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function decode(bytes: Bytes): string {
+/** Bytes in UTF-8 as text; a {@link Problem} where they are not, or start with a byte-order mark. */
+export function decodeUtf8(bytes: Bytes): string {
   let text = '\ufeff'
   try {
     text = STRICT.decode(bytes)
@@ -128,7 +129,8 @@ async function read(request: Request & Replayed, context: Context, most: number)
   return whole
 }
 
-async function gather(stream: ReadableStream<Uint8Array> | null, most: number): Promise<Bytes> {
+/** All of a stream, at most `most` bytes; beyond them it is cancelled, and a 413 thrown. */
+export async function gather(stream: ReadableStream<Uint8Array> | null, most: number): Promise<Bytes> {
   if (stream === null) return new Uint8Array()
   const reader = stream.getReader()
   const chunks: Uint8Array[] = []

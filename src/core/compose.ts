@@ -3,6 +3,7 @@
  * handler sees and what must lie outside. The overloads (one per count, to 20) are the proof; the body is a fold.
  * For more, compose compositions: `compose(compose(…), compose(…))`.
  */
+import { described, descriptionsOf } from './description.ts'
 import type { AnyWrapper, Handler, Wrapper } from './handler.ts'
 import { risky } from './handler.ts'
 
@@ -288,5 +289,6 @@ export function fold(wrappers: readonly AnyWrapper[]): Wrapper<never, unknown> {
     never,
     unknown
   >
-  return risky(folded, wrappers.flatMap((wrapper) => wrapper['~risks'] ?? []))
+  risky(folded, wrappers.flatMap((wrapper) => wrapper['~risks'] ?? []))
+  return described(folded, ...wrappers.flatMap(descriptionsOf))
 }

@@ -8,10 +8,11 @@ import type { Context } from './context.ts'
  * - `would-refuse`: it would have, but runs in report mode or outside its share of traffic.
  * - `degraded`: it could not decide (a store is down, a deadline passed).
  * - `suspicious`: nothing was refused, but a claim did not hold (a forged forwarding header).
+ * - `altered`: input was changed before the handler saw it (`sanitize`).
  * - `error`: a bug was caught by the error boundary.
  */
 export interface SecurityEvent {
-  readonly kind: 'refused' | 'would-refuse' | 'degraded' | 'suspicious' | 'error'
+  readonly kind: 'refused' | 'would-refuse' | 'degraded' | 'suspicious' | 'altered' | 'error'
   /** The wrapper that recorded it, e.g. `rate-limit`. */
   readonly guard: string
   /** The problem code, or a kebab-case word for the condition. Never holds input. */

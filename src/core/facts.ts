@@ -21,6 +21,20 @@ export interface HasPrincipal<P extends { readonly id: string } = { readonly id:
   readonly principal: P
 }
 
+/** Added by a router: what stands in the path where the route has a name. `toHono` adds it, from Hono's. */
+export interface HasParams {
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** Added by `sanitize`. */
+export interface HasSanitizer {
+  /**
+   * Cleans the texts in a value. `validate` does this with each part before a schema sees it. Gives back the value itself
+   * where nothing was to be changed, else a copy; what it changed is recorded. `part` is what to call it there. (`'body'`)
+   */
+  readonly sanitize: <T>(value: T, part?: string) => T
+}
+
 /** Added by `validate`. */
 export interface HasInput<Input> {
   readonly input: Input

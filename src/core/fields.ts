@@ -56,6 +56,13 @@ export function mediaType(contentType: string | null): string {
     : ''
 }
 
+/** Does a `Content-Type` name no other character set than UTF-8, or its subset ASCII? */
+export function isUtf8(contentType: string): boolean {
+  if (!contentType.includes(';')) return true
+  const charsets = [...contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/gi)]
+  return charsets.every((match) => /^(?:utf-?8|us-ascii)$/i.test(match[1]!))
+}
+
 /** A structured-field String (RFC 9651 §4.1.6). Throws a TypeError on what it cannot hold. */
 export function sfString(text: string): string {
   if (!/^[\x20-\x7e]*$/.test(text)) {

@@ -5,6 +5,8 @@
  */
 import type { Context } from './context.ts'
 import { extend } from './context.ts'
+import type { Says } from './description.ts'
+import { described } from './description.ts'
 import { record } from './event.ts'
 import type { Handler, MaybePromise, Wrapper } from './handler.ts'
 import { isPromise } from './handler.ts'
@@ -65,6 +67,8 @@ export interface GuardSpec<Adds, Needs> {
   readonly onDegraded?: ({} extends Adds ? 'refuse' | 'allow' : 'refuse') | undefined
   /** Draws from 0 (included) to 1 (excluded), for `share`. (`Math.random`) */
   readonly random?: (() => number) | undefined
+  /** What it means to clients, for documents such as `openapi`'s. */
+  readonly says?: Says | undefined
   decide(request: Request, context: Context & Needs): MaybePromise<Decision<Adds>>
 }
 
@@ -120,7 +124,7 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
     return { outcome: 'degraded', reason: `the guard threw ${error instanceof Error ? error.name : typeof error}` }
   }
 
-  return (next) => (request, context) => {
+  const wrapper: Wrapper<Adds, Needs> = (next) => (request, context) => {
     let decision: MaybePromise<Decision<Adds>>
     try {
       decision = spec.decide(request, context)
@@ -134,6 +138,7 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
       )
       : settle(decision, next, request, context)
   }
+  return described(wrapper, spec)
 }
 
 /** Refuses and records it: for wrappers that change the request and so cannot be a {@link guard}. */

@@ -18,6 +18,7 @@ export type ProblemCode =
   | 'encoding-invalid'
   | 'input-too-complex'
   | 'input-invalid'
+  | 'file-unexpected'
   | 'cost-exceeds-limit'
   | 'idempotency-key-missing'
   | 'idempotency-key-invalid'
@@ -32,8 +33,10 @@ export type ProblemCode =
   | 'response-not-replayable'
   | 'length-required'
   | 'body-too-large'
+  | 'file-too-large'
   | 'content-type-unsupported'
   | 'content-encoding-unsupported'
+  | 'file-type-unsupported'
   | 'host-not-allowed'
   | 'idempotency-key-reused'
   | 'rate-limit-exceeded'
@@ -41,6 +44,7 @@ export type ProblemCode =
   | 'banned'
   | 'headers-too-large'
   | 'internal-error'
+  | 'response-invalid'
   | 'guard-unavailable'
   | 'overloaded'
   | 'not-ready'
@@ -56,6 +60,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, number>> = {
   'encoding-invalid': 400,
   'input-too-complex': 400,
   'input-invalid': 400,
+  'file-unexpected': 400,
   'cost-exceeds-limit': 400,
   'idempotency-key-missing': 400,
   'idempotency-key-invalid': 400,
@@ -70,8 +75,10 @@ export const PROBLEMS: Readonly<Record<ProblemCode, number>> = {
   'response-not-replayable': 409,
   'length-required': 411,
   'body-too-large': 413,
+  'file-too-large': 413,
   'content-type-unsupported': 415,
   'content-encoding-unsupported': 415,
+  'file-type-unsupported': 415,
   'host-not-allowed': 421,
   'idempotency-key-reused': 422,
   'rate-limit-exceeded': 429,
@@ -79,6 +86,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, number>> = {
   banned: 429,
   'headers-too-large': 431,
   'internal-error': 500,
+  'response-invalid': 500,
   'guard-unavailable': 503,
   overloaded: 503,
   'not-ready': 503,

@@ -1,5 +1,6 @@
 /** Wrappers that apply to some requests only. */
 import type { Context } from './context.ts'
+import { described, descriptionsOf } from './description.ts'
 import type { Wrapper } from './handler.ts'
 import { risky } from './handler.ts'
 
@@ -31,7 +32,9 @@ export function when<Needs = {}, Also = {}>(
     const wrapped = wrapper(next as never)
     return (request, context) => test(request, context) ? wrapped(request, context) : next(request, context)
   }
-  return risky(conditional, wrapper['~risks'] ?? [])
+  risky(conditional, wrapper['~risks'] ?? [])
+  const says = descriptionsOf(wrapper).map((one) => ({ ...one, tests: [test, ...one.tests ?? []] }))
+  return described(conditional, ...says)
 }
 
 /** Applies `wrapper` to the requests that do not pass `test`: `unless(onPath('/health/*'), rateLimit(…))`. */

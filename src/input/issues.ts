@@ -1,8 +1,13 @@
 /** What a refused input may say of itself: where, which rule, and a sentence that holds nothing of what came in. */
 import type { SchemaIssue } from './standard-schema.ts'
 
+/** The parts of a request that a schema can be for. */
+export type Part = 'params' | 'query' | 'headers' | 'cookies' | 'body'
+
 /** One line of the `errors` member of a 400 (RFC 9457 §3, its example). */
 export interface InputError {
+  /** Which part it is about, in OpenAPI's words; absent for the body. */
+  readonly in?: 'path' | 'query' | 'header' | 'cookie'
   /** JSON Pointer in fragment form (RFC 6901 §6). */
   readonly pointer: string
   /** The schema's name for the rule, e.g. `min_value`; `invalid` where it gives none. */
@@ -10,17 +15,30 @@ export interface InputError {
   readonly message: string
 }
 
-const MOST = 20
+const IN = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie' } as const
+
+/** The most errors that a client is told. */
+export const MOST = 20
 const UNSAID = 'This value is not valid.'
 
-/** At most 20 errors for the client. */
-export function inputErrors(issues: readonly SchemaIssue[], input: unknown): InputError[] {
+/** At most 20 errors for the client, about one part of the input. */
+export function inputErrors(issues: readonly SchemaIssue[], input: unknown, part: Part = 'body'): InputError[] {
   return issues.slice(0, MOST).map((issue) => {
     const path = (issue.path ?? []).slice(0, 16).map((part) => typeof part === 'object' ? part.key : part)
     const foreign = isForeignKey(issue, path, input)
     const pointer = foreign ? `${pointerOf(path.slice(0, -1))}/*` : pointerOf(path)
-    return { pointer, code: codeOf(issue), message: messageOf(issue.message, path, input, foreign) }
+    return errorAt(part, pointer, codeOf(issue), messageOf(issue.message, path, input, foreign))
   })
+}
+
+/** An error that needs no schema to be found. */
+export function errorAt(part: Part, pointer: string, code: string, message: string): InputError {
+  return part === 'body' ? { pointer, code, message } : { in: IN[part], pointer, code, message }
+}
+
+/** Where and which rule, in one line for the log. */
+export function places(errors: readonly InputError[]): string {
+  return errors.slice(0, MOST).map((one) => `${one.in ?? ''}${one.pointer} ${one.code}`).join('; ')
 }
 
 /** Names that a schema would have. Anything else came from the client, in a map or a strict object, and stays unsaid. */

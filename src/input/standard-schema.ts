@@ -27,3 +27,9 @@ export interface SchemaIssue {
 
 /** What a schema makes of its input. */
 export type OutputOf<S> = S extends StandardSchema<unknown, infer Output> ? Output : never
+
+/** Is it a Standard Schema? arktype's are functions. */
+export function isSchema(value: unknown): value is StandardSchema {
+  const standard = (value as StandardSchema | undefined)?.['~standard']
+  return standard?.version === 1 && typeof standard.validate === 'function'
+}

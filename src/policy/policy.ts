@@ -6,6 +6,7 @@
  * read; then who is calling, what they may do, and what they send.
  */
 import { fold } from '../core/compose.ts'
+import { described, descriptionsOf } from '../core/description.ts'
 import { errors } from '../core/errors.ts'
 import type { HasClientIp, HasRequestId } from '../core/facts.ts'
 import type { AnyWrapper, Wrapper } from '../core/handler.ts'
@@ -22,7 +23,7 @@ export type Edge = HasRequestId & HasClientIp
  * The slots, outermost first: a slot may need what the slots above it add.
  * `undefined` is the default where there is one, `false` is off, a wrapper is that one; `compose` puts two in one slot.
  */
-export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}> {
+export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}, Clean = {}> {
   /** The span covers everything. (off) */
   readonly trace?: Wrapper | false | undefined
   /** Everything below may log it. (`requestId()`, fixed) */
@@ -77,14 +78,14 @@ export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = 
   readonly idempotency?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
   /** May read the body. (off) */
   readonly threats?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
-  /** (off) */
-  readonly sanitize?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
+  /** Cleans what `validate` is about to see. (off) */
+  readonly sanitize?: Wrapper<Clean, NoInfer<Edge & Signal & Auth>> | false | undefined
   /** Adds what the handler receives. (off) */
-  readonly validate?: Wrapper<Input, NoInfer<Edge & Signal & Auth>> | false | undefined
+  readonly validate?: Wrapper<Input, NoInfer<Edge & Signal & Auth & Clean>> | false | undefined
   /** Knows who, what and, after the handler, the outcome. (off) */
-  readonly audit?: Wrapper<{}, NoInfer<Edge & Signal & Auth & Input>> | false | undefined
+  readonly audit?: Wrapper<{}, NoInfer<Edge & Signal & Auth & Clean & Input>> | false | undefined
   /** Yours, innermost. (none) */
-  readonly own?: Wrapper<Own, NoInfer<Edge & Browser & Signal & Auth & Input>> | false | undefined
+  readonly own?: Wrapper<Own, NoInfer<Edge & Browser & Signal & Auth & Clean & Input>> | false | undefined
 }
 
 /** The one right order, outermost first. */
@@ -139,9 +140,9 @@ export const ORDER: readonly (keyof Policy)[] = [
  * @example
  * policy({ ...api, cors: cors({ origins: ['https://app.example'] }) })((request, context) => Response.json(context.clientIp))
  */
-export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}>(
-  slots: Policy<Browser, Signal, Auth, Input, Own> = {},
-): Wrapper<Edge & Browser & Signal & Auth & Input & Own> {
+export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}, Clean = {}>(
+  slots: Policy<Browser, Signal, Auth, Input, Own, Clean> = {},
+): Wrapper<Edge & Browser & Signal & Auth & Clean & Input & Own> {
   const given = slots as Readonly<Record<string, AnyWrapper | false | undefined>>
   for (const [slot, value] of Object.entries(given)) {
     if (!ORDER.includes(slot as keyof Policy)) throw new TypeError(`policy: there is no slot '${slot}'`)
@@ -162,11 +163,16 @@ export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {
   const wrappers: AnyWrapper[] = []
   for (const slot of ORDER) {
     const wrapper = given[slot] ?? defaults[slot]
-    if (wrapper) wrappers.push(wrapper as AnyWrapper)
+    if (wrapper) wrappers.push(named(slot, wrapper as AnyWrapper))
   }
   const folded = fold(wrappers)
   const risks = folded['~risks']
   return risks === undefined ? folded : fold([announceRisks(risks), folded])
+}
+
+/** What stands in a slot is known by the slot's name, unless it says more itself. */
+function named(slot: string, wrapper: AnyWrapper): AnyWrapper {
+  return descriptionsOf(wrapper).length > 0 ? wrapper : described(wrapper, { name: slot })
 }
 
 const ALWAYS: ReadonlySet<string> = new Set(['requestId', 'clientIp', 'errors'])

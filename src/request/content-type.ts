@@ -1,5 +1,5 @@
 import { hasBody } from '../core/body.ts'
-import { mediaType } from '../core/fields.ts'
+import { isUtf8, mediaType } from '../core/fields.ts'
 import type { Rollout } from '../core/guard.ts'
 import { ALLOW, guard, refusal } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
@@ -9,6 +9,8 @@ import { problem } from '../core/problem.ts'
 export interface ContentTypeOptions extends Rollout {
   /** Media types taken, e.g. `'application/json'`; `'application/json'` brings `application/*+json`. */
   readonly allow: readonly string[]
+  /** Content codings let through, e.g. `'gzip'`, for a `validate` that inflates them. (none) */
+  readonly encodings?: readonly string[] | undefined
 }
 
 /**
@@ -41,24 +43,20 @@ export function contentType(options: ContentTypeOptions): Wrapper {
   }))
   const json = allowed.has('application/json')
   const no = refusal(problem('content-type-unsupported', { headers: { accept: [...allowed].join(', ') } }))
-  const encoded = refusal(problem('content-encoding-unsupported', { headers: { 'accept-encoding': 'identity' } }))
+  const codings = (options.encodings ?? []).map((coding) => coding.toLowerCase())
+  const taken = codings.join(', ') || 'identity'
+  const encoded = refusal(problem('content-encoding-unsupported', { headers: { 'accept-encoding': taken } }))
   return guard({
     name: 'content-type',
     ...options,
     decide(request, context) {
       if (!hasBody(request, context)) return ALLOW
       const encoding = request.headers.get('content-encoding')
-      if (encoding !== null && encoding.toLowerCase() !== 'identity') return encoded
+      if (encoding !== null && !['identity', ...codings].includes(encoding.toLowerCase())) return encoded
       const declared = request.headers.get('content-type')
       const type = mediaType(declared)
       const known = allowed.has(type) || (json && /^application\/.+\+json$/.test(type))
       return known && isUtf8(declared!) ? ALLOW : no
     },
   })
-}
-
-function isUtf8(contentType: string): boolean {
-  if (!contentType.includes(';')) return true
-  const charsets = [...contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/gi)]
-  return charsets.every((match) => /^(?:utf-?8|us-ascii)$/i.test(match[1]!))
 }

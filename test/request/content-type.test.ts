@@ -196,3 +196,20 @@ describe('survives the broken', () => {
 })
 
 test('leaves streams alone', () => leavesStreamsAlone(contentType(json), { 'content-type': 'application/json' }))
+
+test('a coding that is let through passes, others get a 415 that says what is', async () => {
+  const wrapped = contentType({ allow: ['application/json'], encodings: ['GZIP'] })(() => new Response())
+  const sent = (encoding: string) =>
+    send(
+      wrapped,
+      requestTo('/', {
+        method: 'POST',
+        body: 'x',
+        headers: { 'content-type': 'application/json', 'content-encoding': encoding },
+      }),
+    )
+  expect((await sent('gzip')).status).toBe(200)
+  expect((await sent('identity')).status).toBe(200)
+  const refused = await sent('br')
+  expect([refused.status, refused.headers.get('accept-encoding')]).toEqual([415, 'gzip'])
+})
