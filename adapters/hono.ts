@@ -122,7 +122,12 @@ function entering(c: HonoContext, next: () => Promise<void>, exchange: Exchange,
   const { context } = exchange
   const entered: Context & Partial<{ -readonly [K in keyof HasHono]: HasHono[K] }> = first ? context : viewOf(context)
   entered['~hono'] = { c, next, exchange }
-  entered.params = c.req.param() as HasParams['params']
+  const params = c.req.param() as HasParams['params']
+  // Where there are none, a router further in may add its own.
+  for (const _name in params) {
+    entered.params = params
+    break
+  }
   return entered as Context & HasHono
 }
 
