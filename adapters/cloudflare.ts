@@ -1,4 +1,4 @@
-/** Cloudflare Workers: `export default toCloudflare(app)`. */
+/** Cloudflare Workers: `export default toCloudflare(app)`; and uploads to R2: `r2Sink(env.BUCKET)`. */
 import type { Clock } from '../src/core/clock.ts'
 import type { Context, Platform } from '../src/core/context.ts'
 import { createContext, extend } from '../src/core/context.ts'
@@ -6,6 +6,17 @@ import type { Handler, MaybePromise } from '../src/core/handler.ts'
 import { finish, run } from '../src/core/response.ts'
 import { edgeConnection } from './shared/connections.ts'
 import { earlyResponse, isUnsupported, UNSUPPORTED_METHOD } from './shared/early.ts'
+
+export {
+  type R2BucketLike,
+  type R2ObjectLike,
+  type R2PartLike,
+  type R2PutOptionsLike,
+  r2Sink,
+  type R2SinkOptions,
+  type R2UploadLike,
+  type StoredObject,
+} from './cloudflare/r2-sink.ts'
 
 /** Added by {@link toCloudflare}: the Worker's bindings. */
 export interface HasBindings<Env> {

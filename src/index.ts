@@ -84,6 +84,20 @@ export type {
 export { type InputOf, type NeedsOf, type Schemas, validate, type ValidateOptions } from './input/validate.ts'
 export type { BodyCodec, ReceivedBody } from './input/codec.ts'
 export { formBody } from './input/form-body.ts'
+export { jsonBody, type JsonBodyOptions } from './input/json-body.ts'
+export { multipartBody } from './input/multipart-body.ts'
+export { sanitize, type SanitizeOptions } from './input/sanitize.ts'
+export {
+  openapi,
+  type OpenApiDocument,
+  openapiDocument,
+  type OpenApiInfo,
+  type OpenApiOptions,
+} from './input/openapi.ts'
+export type { Direction, SchemaConverter } from './input/openapi/json-schema.ts'
+export type { OperationNotes } from './input/openapi/operation.ts'
+export type { ProblemSchema } from './input/openapi/problems.ts'
+export type { RouteTable } from './input/openapi/route.ts'
 export type { Encoding } from './input/inflate.ts'
 export type { OnInvalidResponse, ResponseSchemas } from './input/response.ts'
 export type { InputError } from './input/issues.ts'

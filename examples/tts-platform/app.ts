@@ -2,6 +2,7 @@
 import {
   accessLog,
   api,
+  bodyLimit,
   compose,
   consoleLines,
   cors,
@@ -13,13 +14,18 @@ import {
   type LineSink,
   policy,
   requestId,
+  sanitize,
   type Store,
+  unless,
   type Wrapper,
 } from '../../src/index.ts'
 import { createData, type Data, VOICES } from './data.ts'
 import { authenticate, type Caller } from './identity.ts'
 import { createLimits } from './limits.ts'
+import { nowhere, type SampleSink, takesUploads } from './datasets.ts'
+import { documentOf } from './document.ts'
 import { createRoutes } from './routes.ts'
+import { router } from './router.ts'
 import { violationLog } from './violations.ts'
 
 /** Options of {@link createApp}. */
@@ -30,6 +36,8 @@ export interface AppOptions {
   readonly access?: LineSink | undefined
   /** Where the limits count. (memory) */
   readonly store?: Store | undefined
+  /** Where uploaded recordings go. (nowhere: they are taken and forgotten) */
+  readonly samples?: SampleSink | undefined
   /** Takes one line per rate-limit violation and security event. (the console) */
   readonly violations?: LineSink | undefined
 }
@@ -37,7 +45,9 @@ export interface AppOptions {
 /** The service, with data and limits of its own. */
 export function createApp(options: AppOptions = {}): Handler {
   const data = createData()
-  return createDoor(data, options)(createRoutes(data))
+  const door = createDoor(data, options)
+  const routes = createRoutes(data, options.samples ?? nowhere)
+  return door(router({ ...routes, 'GET /api/openapi.json': documentOf(routes, door) }))
 }
 
 function createDoor(data: Data, options: AppOptions): Wrapper<Edge & Caller> {
@@ -50,8 +60,11 @@ function createDoor(data: Data, options: AppOptions): Wrapper<Edge & Caller> {
     cors: cors({ origins }),
     errors: errors({ format: legacyEnvelope }),
     health: health({ checks: { voices: () => VOICES.length > 0 } }),
+    bodyLimit: unless(takesUploads, bodyLimit()),
+    contentType: unless(takesUploads, api.contentType),
     rateLimit: limits.byAddress,
     authenticate: authenticate(data),
     quota: limits.byCaller,
+    sanitize: sanitize(),
   })
 }

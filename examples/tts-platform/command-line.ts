@@ -15,6 +15,7 @@ const USAGE = `Usage: npm start -- [options]
   --redis URL                            for redis (REDIS_URL, or redis://127.0.0.1:6379)
   --rest URL --token TOKEN               for upstash (UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN)
   --log FILE                             violations and security events (logs/rate-limit.log)
+  --uploads FOLDER                       uploaded recordings (uploads)
   --attached                             stop when standard input ends`
 
 const STORES = ['memory', 'redis', 'upstash']
@@ -25,6 +26,7 @@ export interface CommandLine extends StoreChoice {
   readonly port: number
   readonly hostname: string
   readonly file: string
+  readonly uploads: string
   readonly attached: boolean
 }
 
@@ -42,12 +44,14 @@ export function commandLine(args: string[] = process.argv.slice(2)): CommandLine
         rest: { type: 'string', default: process.env['UPSTASH_REDIS_REST_URL'] ?? '' },
         token: { type: 'string', default: process.env['UPSTASH_REDIS_REST_TOKEN'] ?? '' },
         log: { type: 'string', default: 'logs/rate-limit.log' },
+        uploads: { type: 'string', default: 'uploads' },
         attached: { type: 'boolean', default: false },
       },
     })
     const port = Number(values.port)
     if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError(`--port ${values.port} is no port`)
-    const { runtime, host: hostname, log: file, attached, store, redis: redisUrl, rest: restUrl, token } = values
+    const { runtime, host: hostname, log: file, uploads, attached, store } = values
+    const { redis: redisUrl, rest: restUrl, token } = values
     if (!STORES.includes(store)) throw new TypeError(`--store ${store} is none of ${STORES.join(', ')}`)
     if (store === 'upstash' && !(URL.canParse(restUrl) && token !== '')) {
       throw new TypeError('--store upstash needs --rest URL and --token TOKEN')
@@ -55,7 +59,7 @@ export function commandLine(args: string[] = process.argv.slice(2)): CommandLine
     if (store === 'redis' && runtime === 'workerd') {
       throw new TypeError('a Worker reaches Redis over REST: --store upstash')
     }
-    return { runtime, port, hostname, file, attached, store, redisUrl, restUrl, restToken: token }
+    return { runtime, port, hostname, file, uploads, attached, store, redisUrl, restUrl, restToken: token }
   } catch (error) {
     return misused(error instanceof Error ? error.message : String(error))
   }

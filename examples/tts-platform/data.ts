@@ -30,6 +30,15 @@ export interface Job {
   readonly learningRate: number
 }
 
+export interface Dataset {
+  readonly id: string
+  readonly owner: string
+  readonly name: string
+  readonly language: string
+  readonly created: string
+  readonly samples: readonly { readonly name: string; readonly type: string; readonly size: number }[]
+}
+
 export interface Settings {
   readonly language: string
   readonly sampleRate: number
@@ -44,12 +53,14 @@ export interface Data {
   readonly sessions: Map<string, Session>
   /** By id, oldest first. */
   readonly jobs: Map<string, Job>
+  /** By id, oldest first. */
+  readonly datasets: Map<string, Dataset>
   /** By the user's id. */
   readonly settings: Map<string, Settings>
 }
 
 export function createData(): Data {
-  return { accounts: new Map(), sessions: new Map(), jobs: new Map(), settings: new Map() }
+  return { accounts: new Map(), sessions: new Map(), jobs: new Map(), datasets: new Map(), settings: new Map() }
 }
 
 export const DEFAULT_SETTINGS: Settings = { language: 'en', sampleRate: 22_050 }

@@ -1,5 +1,14 @@
 /** Who is calling: an opaque token, issued at sign-in. */
-import { type Context, guard, type HasPrincipal, problem, record, refuse, type Wrapper } from '../../src/index.ts'
+import {
+  type Context,
+  described,
+  guard,
+  type HasPrincipal,
+  problem,
+  record,
+  refuse,
+  type Wrapper,
+} from '../../src/index.ts'
 import type { Data, User } from './data.ts'
 
 /** Whoever calls may have signed in. */
@@ -25,12 +34,17 @@ export function authenticate(data: Data): Wrapper<Caller> {
   })
 }
 
-/** Lets only those in who have signed in. */
-export const signedIn: Wrapper<HasPrincipal<User>, Caller> = (next) => (request, context) => {
+const known: Wrapper<HasPrincipal<User>, Caller> = (next) => (request, context) => {
   if (hasPrincipal(context)) return next(request, context)
   record(context, { kind: 'refused', guard: 'signed-in', code: 'unauthenticated', status: 401 })
   return refuse(context, problem('unauthenticated', { headers: { 'www-authenticate': 'Bearer' } }))
 }
+
+/** Lets only those in who have signed in. */
+export const signedIn: Wrapper<HasPrincipal<User>, Caller> = described(known, {
+  name: 'signed-in',
+  says: { problems: { unauthenticated: 401 }, security: { bearer: { type: 'http', scheme: 'bearer' } } },
+})
 
 function hasPrincipal<C extends Caller>(context: C): context is C & HasPrincipal<User> {
   return context.principal !== undefined

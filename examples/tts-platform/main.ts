@@ -21,9 +21,9 @@ switch (line.runtime) {
     run(binary('@oven/bun-*/bin/bun', 'bun'), ['run', file('serve.bun.ts')])
     break
   case 'deno': {
-    const folder = dirname(line.file)
+    const folders = [dirname(line.file), line.uploads].join()
     const hosts = [line.hostname, ...storeHosts(line)].join()
-    const allowed = [`--allow-net=${hosts}`, '--allow-env', `--allow-read=${folder}`, `--allow-write=${folder}`]
+    const allowed = [`--allow-net=${hosts}`, '--allow-env', `--allow-read=${folders}`, `--allow-write=${folders}`]
     run(binary('@deno/*/deno', 'deno'), ['run', '--no-lock', '--cached-only', ...allowed, file('serve.deno.ts')])
     break
   }

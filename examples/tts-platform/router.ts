@@ -1,10 +1,5 @@
 /** Finds the handler of a request. Matches the path in the same normal form as the limits do. */
-import { type Context, extend, type Handler, pathOf, problem, refuse } from '../../src/index.ts'
-
-/** Added by {@link router}: what `:name` in the path stands for. */
-export interface HasParams {
-  readonly params: Readonly<Record<string, string>>
-}
+import { type Context, extend, type Handler, type HasParams, pathOf, problem, refuse } from '../../src/index.ts'
 
 /** Routes by method and path: `'GET /api/training/:id'`. */
 export type Routes<Needs> = Readonly<Record<string, Handler<Needs & HasParams>>>

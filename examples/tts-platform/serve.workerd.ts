@@ -7,6 +7,6 @@ const line = commandLine()
 const bindings: Record<string, string> = line.store === 'upstash'
   ? { UPSTASH_REDIS_REST_URL: line.restUrl, UPSTASH_REDIS_REST_TOKEN: line.restToken }
   : {}
-const server = await serveWorkerd(fileURLToPath(new URL('worker.ts', import.meta.url)), line, bindings)
+const server = await serveWorkerd(fileURLToPath(new URL('worker.ts', import.meta.url)), line, bindings, line.uploads)
 closeOnSignal(server)
 announce('workerd', server, line)

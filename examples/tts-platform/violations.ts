@@ -9,6 +9,7 @@ export function violationLog(write: LineSink): Wrapper<{}, Edge> {
       const { requestId, clientIp, principal }: Edge & Caller = context
       const time = new Date(context.clock.now()).toISOString()
       for (const event of context.events) {
+        if (event.kind === 'altered') continue // a space trimmed is no offence; the access log has it
         write(jsonLine({
           time,
           ...event,

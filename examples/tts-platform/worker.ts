@@ -1,13 +1,19 @@
 /** The same service on Workers: `wrangler deploy`, or `npm start -- --runtime workerd`. */
 import { Redis } from '@upstash/redis/cloudflare'
-import { toCloudflare, type WorkerLike } from '../../adapters/cloudflare.ts'
+import { type R2BucketLike, r2Sink, toCloudflare, type WorkerLike } from '../../adapters/cloudflare.ts'
 import { memoryStore } from '../../src/index.ts'
 import { upstashStore } from '../../src/stores/upstash.ts'
 import { createApp } from './app.ts'
+import { nowhere, type SampleSink } from './datasets.ts'
+import { diskSink, type Fetcher } from './disk-sink.ts'
 import { restOptions } from './rest.ts'
 
-/** The bindings; without them each isolate counts for itself. */
+/** The bindings; without them each isolate counts for itself, and recordings are forgotten. */
 interface Env {
+  /** On Cloudflare. */
+  readonly DATASETS?: R2BucketLike
+  /** On this machine. */
+  readonly FILES?: Fetcher
   readonly UPSTASH_REDIS_REST_URL?: string
   readonly UPSTASH_REDIS_REST_TOKEN?: string
 }
@@ -15,9 +21,14 @@ interface Env {
 // Made at the first request: until then there are no bindings.
 let service: WorkerLike<Env> | undefined
 
-function serviceFor({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token = '' }: Env): WorkerLike<Env> {
+function samplesOf({ DATASETS, FILES }: Env): SampleSink {
+  return DATASETS !== undefined ? r2Sink(DATASETS) : FILES !== undefined ? diskSink(FILES) : nowhere
+}
+
+function serviceFor(env: Env): WorkerLike<Env> {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token = '' } = env
   const store = url === undefined ? memoryStore() : upstashStore(new Redis(restOptions(url, token)))
-  return toCloudflare<Env>(createApp({ store }))
+  return toCloudflare<Env>(createApp({ store, samples: samplesOf(env) }))
 }
 
 const worker: WorkerLike<Env> = {

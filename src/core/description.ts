@@ -38,7 +38,7 @@ export interface Says {
    * JSON Schema as it stands.
    */
   readonly input?: Readonly<Record<string, unknown>> | undefined
-  /** Media types of the body. (`'application/json'`) */
+  /** Media types of the body. Said without `input`: there is a body, of which no more is known. (`'application/json'`) */
   readonly bodyTypes?: readonly string[] | undefined
   /** Header fields it reads, as text. True: there must be one. */
   readonly headers?: Readonly<Record<string, boolean>> | undefined

@@ -44,7 +44,12 @@ export function bodyReader(options: Receiving): (request: Request, context: Cont
       throw new Problem(PROBLEMS[code], code, { headers: { accept: headers.accept } })
     }
     if (!present) return undefined
-    return codec.decode(new Received(request, context, contentType!, encoding as Encoding | undefined, options))
+    const received = new Received(request, context, contentType!, encoding as Encoding | undefined, options)
+    if (request.headers.has('content-length')) return codec.decode(received)
+    // Only its end tells that it is empty.
+    return readBody(request, context, options.most).then((all) =>
+      all.byteLength === 0 ? undefined : codec.decode(received)
+    )
   }
 }
 

@@ -164,7 +164,7 @@ export function validate<const S extends Schemas>(
 
   const guarded = guard<Added, NeedsOf<S>>({
     name: 'validate',
-    says: saying(schemas, codecs, response),
+    says: saying(schemas, codecs, response, onInvalidResponse),
     decide(request, context) {
       try {
         const decision = decide(request, context, 0, {}, [])
@@ -221,15 +221,21 @@ function check(schemas: Schemas, codecs: readonly BodyCodec[], options: Validate
   }
 }
 
-function saying(schemas: Schemas, codecs: readonly BodyCodec[], response: ResponseSchemas | undefined): Says {
+function saying(
+  schemas: Schemas,
+  codecs: readonly BodyCodec[],
+  response: ResponseSchemas | undefined,
+  onInvalidResponse: OnInvalidResponse,
+): Says {
   const codes: ProblemCode[] = ['input-invalid', 'input-too-complex', 'encoding-invalid']
   if (schemas.body !== undefined) {
     codes.push('body-malformed', 'body-too-large', 'content-type-unsupported', 'content-encoding-unsupported')
   }
+  if (response !== undefined && onInvalidResponse === 'refuse') codes.push('response-invalid')
   return {
     problems: Object.fromEntries(codes.map((code) => [code, PROBLEMS[code]])),
     input: schemas as Readonly<Record<string, unknown>>,
     bodyTypes: codecs.flatMap(({ types }) => types),
-    responses: isSchema(response) ? { 200: response } : response,
+    responses: isSchema(response) ? { '2XX': response } : response,
   }
 }

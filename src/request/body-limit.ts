@@ -1,4 +1,5 @@
 import { contentLength, hasBody, readBody } from '../core/body.ts'
+import { described } from '../core/description.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { Problem, problem } from '../core/problem.ts'
@@ -45,7 +46,7 @@ export function bodyLimit(options: BodyLimitOptions = {}): Wrapper {
     throw new TypeError(`bodyLimit: unknownLength must be 'read', 'stream' or 'refuse'`)
   }
   const tooLarge = problem('body-too-large')
-  return (next) => (request, context) => {
+  const wrapper: Wrapper = (next) => (request, context) => {
     // In Fetch these have no body, whatever their header says.
     if (request.method === 'GET' || request.method === 'HEAD') return next(request, context)
     const length = contentLength(request)
@@ -69,6 +70,7 @@ export function bodyLimit(options: BodyLimitOptions = {}): Wrapper {
       },
     )
   }
+  return described(wrapper, { name: 'body-limit' })
 }
 
 function counted(request: Request, most: number): Request {

@@ -1,3 +1,4 @@
+import { described } from '../core/description.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
 import { warnOnce } from '../core/log.ts'
@@ -42,7 +43,7 @@ export function httpsRedirect(options: HttpsRedirectOptions): Wrapper {
     throw new TypeError('httpsRedirect: except must be a function')
   }
   const exempt = except && exemption(except)
-  return (next) => (request, context) => {
+  const wrapper: Wrapper = (next) => (request, context) => {
     // Exactly true: an `async` test gives a promise, which is truthy, and would let everything pass.
     if (isSecure(context) || exempt?.(request, context) === true) return next(request, context)
     const looping = saysHttps(request)
@@ -57,6 +58,7 @@ export function httpsRedirect(options: HttpsRedirectOptions): Wrapper {
     const { pathname, search } = new URL(request.url)
     return new Response(null, { status: 308, headers: { location: `https://${host}${pathname}${search}` } })
   }
+  return described(wrapper, { name: 'https-redirect' })
 }
 
 const LOOP = 'httpsRedirect: a proxy says that a request came over HTTPS, but clientIp was not told to trust it'

@@ -1,5 +1,6 @@
 import type { Context } from '../core/context.ts'
 import { extend, onEnd } from '../core/context.ts'
+import { described } from '../core/description.ts'
 import type { HasSignal } from '../core/facts.ts'
 import { refuseBy } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
@@ -39,7 +40,7 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
   const after = milliseconds(options.after, 'timeout: after')
   if (after > 2_147_483_647) throw new TypeError(`timeout: after must be at most 24 days, got '${options.after}'`)
   const { total = false } = options
-  return (next) => (request, context) => {
+  const wrapper: Wrapper<HasSignal> = (next) => (request, context) => {
     const deadline = new AbortController()
     const signal = AbortSignal.any([request.signal, deadline.signal])
     let late: (() => void) | undefined
@@ -81,6 +82,7 @@ export function timeout(options: TimeoutOptions): Wrapper<HasSignal> {
       throw error
     }
   }
+  return described(wrapper, { name: 'timeout' })
 }
 
 const LATE: ProblemInit = /* @__PURE__ */ problem('deadline-exceeded', { detail: 'The answer took too long.' })

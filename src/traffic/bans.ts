@@ -1,10 +1,11 @@
 /** Whom not to serve for a while: lists of bans, and the wrapper that adds to one by itself. */
+import { compose } from '../core/compose.ts'
 import type { Context } from '../core/context.ts'
 import type { SecurityEvent } from '../core/event.ts'
 import type { HasRequestId } from '../core/facts.ts'
 import type { Decision, Rollout } from '../core/guard.ts'
 import { ALLOW, guard, refusal } from '../core/guard.ts'
-import type { MaybePromise, Wrapper } from '../core/handler.ts'
+import type { Handler, MaybePromise, Wrapper } from '../core/handler.ts'
 import { isPromise } from '../core/handler.ts'
 import { consoleLog, safely, warnOnce } from '../core/log.ts'
 import type { OutageOptions } from '../core/outage.ts'
@@ -239,22 +240,22 @@ export function bans<Needs>(options: BansOptions<Needs>): Wrapper<{}, Needs> {
       return isPromise(left) ? left.then(decided) : decided(left)
     },
   })
-  return (next) =>
-    door((request, context) => {
-      // Before the handler: afterwards the context may know more, and the key be another than was looked up.
-      const partition = keyOf(request, context)
-      if (partition === undefined) return next(request, context)
-      // Not at the end of the exchange: whoever leaves before being refused would never be banned.
-      const settled = (): void => look(partition, context)
-      let response: MaybePromise<Response> | undefined
-      try {
-        response = next(request, context)
-        return response
-      } finally {
-        if (isPromise(response)) response.then(settled, settled)
-        else settled()
-      }
-    })
+  const watched = <Outer extends Needs>(next: Handler<Outer>): Handler<Outer> => (request, context) => {
+    // Before the handler: afterwards the context may know more, and the key be another than was looked up.
+    const partition = keyOf(request, context)
+    if (partition === undefined) return next(request, context)
+    // Not at the end of the exchange: whoever leaves before being refused would never be banned.
+    const settled = (): void => look(partition, context)
+    let response: MaybePromise<Response> | undefined
+    try {
+      response = next(request, context)
+      return response
+    } finally {
+      if (isPromise(response)) response.then(settled, settled)
+      else settled()
+    }
+  }
+  return compose(door, watched)
 }
 
 /** What `byClientIp` and `byPrincipalOrClientIp` call those who come without an address. */

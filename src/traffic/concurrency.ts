@@ -1,3 +1,4 @@
+import { compose } from '../core/compose.ts'
 import type { Context } from '../core/context.ts'
 import { onEnd } from '../core/context.ts'
 import { record } from '../core/event.ts'
@@ -137,6 +138,7 @@ export function concurrency<Needs>(options: ConcurrencyOptions<Needs>): Wrapper<
     mode,
     share: options.share,
     onDegraded: onOutage === 'allow' ? 'allow' : 'refuse',
+    says: { limits: [{ name, limit }] },
     decide(request, context) {
       if (isCounted(gate, name, context)) return ALLOW
       const partition = key(context, request)
@@ -168,7 +170,7 @@ export function concurrency<Needs>(options: ConcurrencyOptions<Needs>): Wrapper<
       return isPromise(answer) ? answer.then(decided) : decided(answer)
     },
   })
-  return (next) => door(held(next))
+  return compose(door, held)
 }
 
 const MOST_UNRELEASED = 1_000

@@ -2,6 +2,7 @@ import type { Bytes } from '../core/body.ts'
 import { hasBody, readBody } from '../core/body.ts'
 import type { Context } from '../core/context.ts'
 import { randomBase64 } from '../core/crypto.ts'
+import { described } from '../core/description.ts'
 import { record } from '../core/event.ts'
 import type { HasClientIp } from '../core/facts.ts'
 import { isToken } from '../core/fields.ts'
@@ -134,7 +135,7 @@ function scoped<Needs>(options: IdempotencyOptions, scope: KeyOf<Needs>): Wrappe
   if (onOutage !== 'allow' && onOutage !== 'refuse') {
     throw new TypeError(`idempotency: onOutage must be 'allow' or 'refuse'`)
   }
-  const applies: ReadonlySet<string> = new Set(methods)
+  const applies = ({ method }: Request): boolean => methods.includes(method)
   const keepFor = Math.ceil(milliseconds(options.keepFor ?? '24h', 'idempotency: keepFor'))
   const lease = Math.ceil(milliseconds(options.lease ?? '1m', 'idempotency: lease'))
   const maxBody = bytes(options.maxBody ?? '64kb', 'idempotency: maxBody')
@@ -239,7 +240,7 @@ function scoped<Needs>(options: IdempotencyOptions, scope: KeyOf<Needs>): Wrappe
     },
   })
 
-  return <Outer extends Needs>(next: Handler<NoInfer<Outer>>): Handler<Outer> => {
+  const wrapper = <Outer extends Needs>(next: Handler<NoInfer<Outer>>): Handler<Outer> => {
     const checked = door<Outer>((request, context) => {
       const found = decided.get(context)
       if (found === undefined) return next(request, context)
@@ -254,8 +255,10 @@ function scoped<Needs>(options: IdempotencyOptions, scope: KeyOf<Needs>): Wrappe
       context.waitUntil(work.catch(() => {}))
       return work
     })
-    return (request, context) => applies.has(request.method) ? checked(request, context) : next(request, context)
+    return (request, context) => applies(request) ? checked(request, context) : next(request, context)
   }
+  const says = { headers: { 'idempotency-key': required } }
+  return described(wrapper, { name: 'idempotency', onDegraded: onOutage, tests: [applies], says })
 }
 
 /** Marks the requests that one of us has seen to. */

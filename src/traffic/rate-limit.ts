@@ -90,6 +90,8 @@ export function rateLimit<Key, Costs = unknown, Limits = unknown>(
     name: 'rate-limit',
     mode,
     share,
+    onDegraded: options.onOutage === 'refuse' ? 'refuse' : 'allow',
+    says: typeof limits === 'function' ? undefined : { limits },
     decide(request, context) {
       if (isCounted(ask, names, context)) return ALLOW
       return ask(request, context, (claim) => {

@@ -6,7 +6,6 @@
  */
 import type { Bytes } from '../core/body.ts'
 import type { Context } from '../core/context.ts'
-import { mediaType } from '../core/fields.ts'
 import { pathOf } from '../core/request.ts'
 
 /** What a key stands for. */
@@ -79,9 +78,7 @@ export function recordKey(scope: string, request: Request, key: string): string 
 export async function fingerprint({ method, url, headers }: Request, body: Bytes): Promise<string> {
   const target = url.slice(url.indexOf('://') + 3)
   const head = new TextEncoder().encode(JSON.stringify([method, target, headers.get('content-type')]))
-  const whole = new Uint8Array(head.byteLength + body.byteLength)
-  whole.set(head)
-  whole.set(body, head.byteLength)
+  const whole = joined([head, body], head.byteLength + body.byteLength)
   return base64(new Uint8Array(await crypto.subtle.digest('SHA-256', whole)))
 }
 
@@ -141,8 +138,7 @@ function isShort(response: Response, type: string | null, { platform }: Context,
   if (type === null) return platform.name === 'bun' || response.body === null
   // The one of a string. `text/plain; charset=utf-8`, spelled by hand, is what streams of models have.
   if (type === 'text/plain;charset=UTF-8') return true
-  const media = mediaType(type)
-  return media === 'application/json' || media.endsWith('+json')
+  return /^(?:application\/|[^;]*\+)json\s*(?:;|$)/i.test(type)
 }
 
 /**

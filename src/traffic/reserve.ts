@@ -43,6 +43,7 @@ export function reserve<Key, Limits = unknown, Estimate = unknown>(
   const ask = limiter<Key & Limits & Estimate>('reserve', options, limits, estimate, { adjusts: true })
   return guard<HasReservation, Key & Limits & Estimate>({
     name: 'reserve',
+    says: typeof limits === 'function' ? undefined : { limits },
     decide: (request, context) => ask(request, context, (claim) => reserved(claim, context, refundWhen)),
   })
 }

@@ -1,3 +1,4 @@
+import { compose } from '../core/compose.ts'
 import type { Context } from '../core/context.ts'
 import { record } from '../core/event.ts'
 import type { HasSignal } from '../core/facts.ts'
@@ -149,7 +150,7 @@ export function slowDown<Needs>(options: SlowDownOptions<Needs>): Wrapper<{}, Ne
       return stayed ? next(request, context) : new Response(null, { status: 499 })
     })
   }
-  return (next) => door(delayed(next))
+  return compose(door, delayed)
 }
 
 const ONE = [1]

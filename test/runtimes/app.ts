@@ -33,6 +33,7 @@ import {
 } from '../../src/index.ts'
 import { core, lines } from './core.ts'
 import { type Mount, mount } from './mounts.ts'
+import { type FilesOf, input } from './input.ts'
 import { traffic } from './traffic.ts'
 
 const byHeader: KeyOf<{}> = (_context, request) => request.headers.get('x-client') ?? 'nobody'
@@ -47,8 +48,8 @@ const limits = compose(
   rateLimit({ name: 'day', key: byHeader, limit: 100, window: '1d', legacyHeaders: true }),
 )
 
-/** Makes the mounts. `upgrade` answers WebSocket handshakes, as this runtime does it. */
-export function fixture(upgrade: Handler): readonly Mount[] {
+/** Makes the mounts. `upgrade` answers WebSocket handshakes, as this runtime does it; `filesOf` says where its files go. */
+export function fixture(upgrade: Handler, filesOf: FilesOf): readonly Mount[] {
   return [
     mount('/ws', policy(quiet), upgrade),
     mount('/core', core, lines),
@@ -130,6 +131,7 @@ export function fixture(upgrade: Handler): readonly Mount[] {
     ),
     mount('/strict', policy({ ...quiet, bodyLimit: bodyLimit({ max: '1kb', unknownLength: 'refuse' }) }), ok),
     ...traffic,
+    ...input(filesOf),
     // Last: whatever no other path takes, and the health checks.
     mount(
       '',

@@ -1,5 +1,6 @@
 /** The first report's own checks, on its own service, as `npm start -- --runtime …` runs it. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type Answer, open, type Sent, until } from './client.ts'
 import {
@@ -15,11 +16,31 @@ import {
   signUp,
   startService,
   stopServices,
+  uploadsOf,
 } from './service.ts'
 import type { Running } from './processes.ts'
 import type { Target } from './setup.ts'
 
 const TRAINING = { voiceId: '7a1c3f52-0a35-4c8e-9a0d-5d0b8c2f1e11', dataset: 'mozilla/common_voice', epochs: 10 }
+
+/** The head of a recording without a sample. */
+const WAV = new Uint8Array([
+  ...new TextEncoder().encode('RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0'),
+  ...[0x44, 0xac, 0, 0, 0x88, 0x58, 1, 0, 2, 0, 16, 0],
+  ...new TextEncoder().encode('data\0\0\0\0'),
+])
+
+type Document = {
+  readonly openapi: string
+  readonly paths: Record<string, Record<string, Operation>>
+}
+
+interface Operation {
+  readonly responses: Record<string, unknown>
+  readonly security?: unknown
+  readonly parameters?: unknown
+  readonly requestBody?: unknown
+}
 
 const names = inject('targets').map(({ name }) => name)
 const services = new Map(names.map((name) => [name, startService(name)]))
@@ -169,6 +190,64 @@ describe.each(names)('tts-platform on %s', (name) => {
     expect(String(refused.body)).not.toContain('hunter2')
   })
 
+  /** A form with recordings, as a browser sends it. */
+  const dataset = async (files: readonly (readonly [name: string, bytes: Uint8Array])[], token: string) => {
+    const form = new FormData()
+    form.set('name', '  My voice ')
+    form.set('language', 'de-at')
+    for (const [name, bytes] of files) {
+      form.append('samples', new File([bytes as Uint8Array<ArrayBuffer>], name, { type: 'audio/wav' }))
+    }
+    const request = new Request(target.url, { method: 'POST', body: form })
+    const headers = { 'content-type': request.headers.get('content-type')!, authorization: `Bearer ${token}` }
+    const body = new Uint8Array(await request.arrayBuffer())
+    return await ask('POST', '/api/datasets', undefined, '', { headers, body })
+  }
+
+  test('V11, V12: a data set is uploaded, its files kept under names of ours', async () => {
+    const made = await dataset([['one.wav', WAV], ['../../two.wav', WAV]], alice)
+    expect([made.status, parsed(made)]).toMatchObject([201, {
+      dataset: {
+        name: 'My voice',
+        language: 'de-AT',
+        samples: [{ name: 'one.wav', type: 'audio/wav', size: WAV.length }, { name: 'two.wav', size: WAV.length }],
+      },
+    }])
+    expect(parsed(await ask('GET', '/api/datasets', undefined, alice))).toMatchObject({ total: 1 })
+    expect(parsed(await ask('GET', '/api/datasets', undefined, bob))).toMatchObject({ total: 0 })
+    // A Worker's folder is workerd's own.
+    const kept = name === 'workerd' ? [] : readdirSync(uploadsOf(name))
+    expect(kept).toHaveLength(name === 'workerd' ? 0 : 2)
+    expect(kept.every((file) => /^[\da-f-]{36}\.wav$/.test(file))).toBe(true)
+  })
+
+  test('V12: what is no recording is 415, and nothing of the upload stays; a stranger is asked first', async () => {
+    const wrong = await dataset([['one.wav', WAV], ['two.wav', new TextEncoder().encode('<script>hunter2')]], alice)
+    expect([wrong.status, parsed(wrong)]).toMatchObject([415, { details: [{ field: 'samples' }] }])
+    expect(String(wrong.body)).not.toContain('hunter2')
+    if (name !== 'workerd') expect(readdirSync(uploadsOf(name))).toHaveLength(2)
+    expect((await dataset([['one.wav', WAV]], 'nobody')).status).toBe(401)
+  })
+
+  test('the OpenAPI document is one, and says what the routes do', async () => {
+    const document = parsed<Document>(await ask('GET', '/api/openapi.json'))
+    const { valid, errors } = await new Validator().validate(document)
+    expect([errors, valid]).toEqual([undefined, true])
+    expect(document.openapi).toMatch(/^3\.1\./)
+    const training = document.paths['/api/training']!['post']!
+    expect(Object.keys(training.responses)).toEqual(
+      expect.arrayContaining(['200', '400', '401', '413', '415', '429', '500']),
+    )
+    expect(training.security).toEqual([{ bearer: [] }])
+    expect(JSON.stringify(training)).toContain('"epochs"')
+    expect(JSON.stringify(training)).toContain('5 per hour')
+    expect(document.paths['/api/training/{id}']!['get']!.parameters).toMatchObject([{ in: 'path', name: 'id' }])
+    expect(document.paths['/api/datasets']!['post']!.requestBody).toMatchObject({
+      content: { 'multipart/form-data': {} },
+    })
+    expect(document.paths['/api/public/voices']!['get']!.security).toBeUndefined()
+  })
+
   test('404 and 405 come in the envelope', async () => {
     const missing = await ask('GET', '/api/nothing', undefined, alice)
     expect([missing.status, parsed(missing)]).toMatchObject([404, {
@@ -240,7 +319,7 @@ describe.each(names)('tts-platform on %s', (name) => {
     const text = await until(() => Promise.resolve(read()), complete)
     const events = eventsIn(text)
     expect(new Set(events.map(({ guard }) => guard))).toEqual(
-      new Set(['rate-limit', 'validate', 'login', 'signed-in', 'errors']),
+      new Set(['rate-limit', 'validate', 'uploads', 'login', 'signed-in', 'errors']),
     )
     expect(events.filter(limited)).toHaveLength(13)
     expect(events.some(({ principal }) => principal !== undefined)).toBe(true)

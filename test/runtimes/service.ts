@@ -17,9 +17,15 @@ export function logOf(name: string): string {
   return join(folder, `${name}.log`)
 }
 
+/** Where it keeps what is uploaded. */
+export function uploadsOf(name: string): string {
+  return join(folder, `${name}-uploads`)
+}
+
 /** Starts the service on a runtime, as `npm start` does. */
 export function startService(name: string): Promise<Running> {
-  const args = ['examples/tts-platform/main.ts', '--runtime', name, '--port', '0', '--log', logOf(name), '--attached']
+  const files = ['--log', logOf(name), '--uploads', uploadsOf(name)]
+  const args = ['examples/tts-platform/main.ts', '--runtime', name, '--port', '0', ...files, '--attached']
   const line = new RegExp(`^tts-platform on ${name} listening on http://127\\.0\\.0\\.1:(\\d+)$`, 'm')
   const service = start(name, process.execPath, args, line)
   // Whoever awaits it is told; until then nobody is.

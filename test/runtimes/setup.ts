@@ -26,7 +26,15 @@ async function target(name: Target['name'], command: string, args: readonly stri
 }
 
 export async function setup(project: TestProject): Promise<void> {
-  const deno = ['run', '--no-lock', '--cached-only', '--allow-net=127.0.0.1']
+  const deno = [
+    'run',
+    '--no-lock',
+    '--cached-only',
+    '--allow-net=127.0.0.1',
+    '--allow-read=.tmp',
+    '--allow-write=.tmp',
+    '--allow-env=TMPDIR',
+  ]
   const started = await Promise.allSettled([
     // With little room for new objects, garbage goes soon, and what memory grows by is what is held.
     target('node', process.execPath, ['--max-semi-space-size=1']),

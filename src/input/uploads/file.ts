@@ -46,5 +46,6 @@ export interface FileSink<Stored = unknown> {
   /** Stores one file; rejects, leaving nothing behind, where its stream breaks. */
   readonly store: (file: IncomingFile) => Promise<Stored>
   /** Takes back what it stored, because a later part of the same upload was refused. */
-  readonly remove: (stored: Stored) => Promise<void>
+  // A method, for its looser type: whoever takes any sink gives it back only what it stored itself.
+  remove(stored: Stored): Promise<void>
 }

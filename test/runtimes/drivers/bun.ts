@@ -3,6 +3,7 @@ import type { Context, Handler } from '../../../src/index.ts'
 import { fixture } from '../app.ts'
 import { together } from '../mounts.ts'
 import { attach } from './attach.ts'
+import { folderFiles } from './folder-files.ts'
 
 const upgrade = (
   request: Request,
@@ -13,4 +14,5 @@ const websocket = {
     peer.send(data)
   },
 }
-attach(await serve(together(fixture(upgrade as Handler)), { port: 0, websocket }))
+const app = together(fixture(upgrade as Handler, folderFiles))
+attach(await serve(app, { port: 0, websocket, maxRequestBodySize: '300mb' }))

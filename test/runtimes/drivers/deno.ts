@@ -2,6 +2,7 @@ import { serve } from '../../../adapters/deno.ts'
 import { fixture } from '../app.ts'
 import { together } from '../mounts.ts'
 import { attach } from './attach.ts'
+import { folderFiles } from './folder-files.ts'
 
 interface DenoGlobal {
   readonly Deno: {
@@ -19,4 +20,4 @@ function upgrade(request: Request): Response {
   return response
 }
 
-attach(await serve(together(fixture(upgrade)), { port: 0 }))
+attach(await serve(together(fixture(upgrade, folderFiles)), { port: 0 }))

@@ -6,6 +6,7 @@ import { serve } from '../../../adapters/node.ts'
 import { compose, type Context, type Wrapper } from '../../../src/index.ts'
 import { fixture } from '../app.ts'
 import { attach } from './attach.ts'
+import { folderFiles } from './folder-files.ts'
 
 // The handlers are routes of Hono's, so that what they throw goes through Hono first; their context comes this way.
 const contexts = new WeakMap<Request, Context>()
@@ -15,7 +16,7 @@ const remember: Wrapper = (next) => (request, context) => {
 }
 
 const app = new Hono()
-for (const { prefix, wrapper, inner } of fixture(() => new Response('upgrade', { status: 426 }))) {
+for (const { prefix, wrapper, inner } of fixture(() => new Response('upgrade', { status: 426 }), folderFiles)) {
   const below = prefix === '' ? '*' : `${prefix}/*`
   app.use(below, toHono(compose(wrapper, remember)))
   if (prefix === '/ws') {

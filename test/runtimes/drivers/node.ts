@@ -3,9 +3,11 @@ import { serve } from '../../../adapters/node.ts'
 import { fixture } from '../app.ts'
 import { together } from '../mounts.ts'
 import { attach } from './attach.ts'
+import { folderFiles } from './folder-files.ts'
 
 // On Node a WebSocket comes as an event of the server, beside the handler.
-const server = await serve(together(fixture(() => new Response('upgrade', { status: 426 }))), { port: 0 })
+const app = fixture(() => new Response('upgrade', { status: 426 }), folderFiles)
+const server = await serve(together(app), { port: 0 })
 const sockets = new WebSocketServer({ noServer: true })
 server.server.on(
   'upgrade',

@@ -1,5 +1,8 @@
 import { toCloudflare, type WorkerLike } from '../../../adapters/cloudflare.ts'
+import type { Context } from '../../../src/index.ts'
+import { diskSink, type Fetcher } from '../../../examples/tts-platform/disk-sink.ts'
 import { fixture } from '../app.ts'
+import type { Files } from '../input.ts'
 import { together } from '../mounts.ts'
 
 interface WorkerGlobal {
@@ -20,5 +23,11 @@ function upgrade(request: Request): Response {
   return new Response(null, { status: 101, webSocket: client } as ResponseInit)
 }
 
-const worker: WorkerLike<unknown> = toCloudflare(together(fixture(upgrade)))
+/** workerd's own folder: see `examples/tts-platform/workerd.ts`. */
+function filesOf(context: Context): Files {
+  const { FILES } = (context as Context & { env: { FILES: Fetcher } }).env
+  return { sink: diskSink(FILES), read: (key) => FILES.fetch(`http://files/${key}`) }
+}
+
+const worker: WorkerLike<unknown> = toCloudflare(together(fixture(upgrade, filesOf)))
 export default worker
