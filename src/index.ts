@@ -84,8 +84,8 @@ export type {
 export { type InputOf, type NeedsOf, type Schemas, validate, type ValidateOptions } from './input/validate.ts'
 export type { BodyCodec, ReceivedBody } from './input/codec.ts'
 export { formBody } from './input/form-body.ts'
-export { jsonBody, type JsonBodyOptions } from './input/json-body.ts'
-export { multipartBody } from './input/multipart-body.ts'
+export { jsonBody, type JsonBodyOptions, type Treatment } from './input/json-body.ts'
+export { multipartBody, type MultipartBodyOptions } from './input/multipart-body.ts'
 export { sanitize, type SanitizeOptions } from './input/sanitize.ts'
 export {
   openapi,

@@ -33,7 +33,7 @@ const guards = [
   'csrf',
   'cors',
   'shed',
-  'validate',
+  'sanitize',
   'health',
   'accessLog',
   'clientIp',
@@ -66,6 +66,15 @@ test('rateLimit, with its store and the outage policy, adds at most 5.75 kB to a
   expect(await added('rateLimit', 'policy')).toBeLessThanOrEqual(5_888)
 })
 
+// All five parts, JSON with its guards, inflating, what may be said of issues, and promises about responses: one wrapper.
+test('validate adds at most 5.75 kB to a policy', async () => {
+  expect(await added('validate', 'policy')).toBeLessThanOrEqual(5_888)
+})
+
+test.each(['formBody', 'multipartBody', 'openapi'])('%s adds at most 5.75 kB to a policy that validates', async (name) => {
+  expect(await added(name, 'policy, validate')).toBeLessThanOrEqual(5_888)
+})
+
 test.each(['reserve', 'concurrency', 'slowDown', 'bans', 'idempotency', 'tiered', 'local'])(
   'PITFALLS 39: %s adds at most 3 kB to a policy with a rate limit',
   async (name) => {
@@ -75,6 +84,7 @@ test.each(['reserve', 'concurrency', 'slowDown', 'bans', 'idempotency', 'tiered'
 
 test.each([
   ...['redis', 'upstash', 'durable-object', 'rate-limit-binding', 'deno-kv'].map((store) => `src/stores/${store}`),
+  ...['uploads', 'schemas', 'html'].map((entry) => `src/input/${entry}`),
   ...['src/index', 'adapters/bun', 'adapters/deno', 'adapters/cloudflare', 'adapters/hono', 'adapters/fetch'],
 ])(
   'PITFALLS 39: %s imports nothing of Node',

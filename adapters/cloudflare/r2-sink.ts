@@ -56,7 +56,7 @@ const FIRST = 65_536
  * nobody knows before it has arrived: what fits one part is put as a whole, the rest goes in parts. An object appears when
  * it is complete; where its stream breaks, nothing does.
  *
- * Takes the bucket as `import { env } from 'cloudflare:workers'` has it at module scope.
+ * Costs nothing to make: a handler makes one for each request, from its bindings.
  *
  * Throws: when made: TypeError for something that is no bucket.
  * Fails:  rejects with what the stream broke with, or with R2's error.
@@ -64,7 +64,7 @@ const FIRST = 65_536
  *         every 5 MiB.
  *
  * @example
- * uploads({ files: { avatar: images }, sink: r2Sink(env.BUCKET, { prefix: 'avatars/' }) })
+ * const { files } = await upload.save(r2Sink(env.BUCKET, { prefix: 'avatars/' }))
  */
 export function r2Sink(bucket: R2BucketLike, options: R2SinkOptions = {}): FileSink<StoredObject> {
   if (typeof bucket?.createMultipartUpload !== 'function') throw new TypeError('r2Sink: bucket must be an R2 bucket')

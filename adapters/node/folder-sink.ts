@@ -23,7 +23,7 @@ export interface StoredFile {
  * Costs:  one chunk in memory: the disk is waited for.
  *
  * @example
- * uploads({ files: { avatar: images }, sink: folderSink('uploads') })
+ * const { files } = await upload.save(folderSink('uploads'))
  */
 export function folderSink(path: string): FileSink<StoredFile> {
   if (typeof path !== 'string' || path === '') throw new TypeError('folderSink: path must be that of a folder')

@@ -52,7 +52,10 @@ const ALL_TEXT = 65_536
 /** Says whether a key's value must not be written. */
 export type SecretTest = (key: string) => boolean
 
-/** Compiles a list of words into a test. Remembers up to 1,000 keys, so that the usual ones cost a look-up. */
+/**
+ * Compiles a list of words into a test. Remembers up to 1,000 short keys, so that the usual ones cost a look-up; then it starts
+ * anew, so that nobody can fill it with keys of his own for good.
+ */
 export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest {
   const singles = new Set(words.filter((word) => !word.includes(' ')))
   const pairs = new Set(words.filter((word) => word.includes(' ')))
@@ -70,7 +73,8 @@ export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest 
           stem(part).endsWith(word)
         )
       ) || singles.has(parts.join(''))
-      if (known.size < 1_000) known.set(key, secret)
+      if (known.size >= 1_000) known.clear()
+      if (key.length <= 100) known.set(key, secret)
     }
     return secret
   }

@@ -50,10 +50,14 @@ function pointerOf(path: readonly PropertyKey[]): string {
   }`
 }
 
-/** Does the issue name a key that came in and that no schema knows? Valibot says that it is about a key (`origin`). */
+/**
+ * Does the issue name a key that came in and that no schema knows? Valibot says that it is about a key (`origin`), arktype
+ * that it must be removed.
+ */
 function isForeignKey(issue: SchemaIssue, path: readonly PropertyKey[], input: unknown): boolean {
   const last = issue.path?.[path.length - 1] as { readonly origin?: unknown } | undefined
-  const holder = last?.origin === 'key' ? at(input, path.slice(0, -1)) : undefined
+  const isOfKey = last?.origin === 'key' || (issue as { readonly expected?: unknown }).expected === 'removed'
+  const holder = isOfKey ? at(input, path.slice(0, -1)) : undefined
   return typeof holder === 'object' && holder !== null && Object.hasOwn(holder, path[path.length - 1]!)
 }
 

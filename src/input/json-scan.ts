@@ -25,8 +25,8 @@ const FEW = 4_096
 /**
  * Is a JSON text sure to be refused by `structureFault`? JSON.parse takes its time, and memory, before that can look: for a
  * megabyte of `[` 300 ms, of keys 100 ms, of short strings 40 ms, for each is looked up in a table (and more where their
- * hashes collide: CVE-2026-21717). What passes here and is refused there has about twice as much as it may, at most. (A key that comes twice counts
- * twice.)
+ * hashes collide: CVE-2026-21717). What passes here and is refused there has about twice as much as it may, at most. Here a
+ * key that comes twice counts twice.
  */
 export function isTooComplex(json: string, limits: StructureLimits): boolean {
   if (json.length <= FEW) return false

@@ -20,7 +20,28 @@ import { uploadOf } from './uploads/upload.ts'
 
 export type { FileKind, FileRule, FileSink, IncomingFile } from './uploads/file.ts'
 export { safeName } from './uploads/file-name.ts'
-export { audio, images, textKind, videos } from './uploads/kinds.ts'
+export {
+  audio,
+  avi,
+  gif,
+  images,
+  jpeg,
+  kindOf,
+  mov,
+  mp3,
+  mp4,
+  mpeg,
+  ogg,
+  pdf,
+  png,
+  textKind,
+  videos,
+  wav,
+  webm,
+  webmAudio,
+  webp,
+  zip,
+} from './uploads/kinds.ts'
 export type { IncomingField, SavedFile, SavedUpload, Upload, UploadPart, UploadProgress } from './uploads/upload.ts'
 
 /** Options of {@link uploads}. */

@@ -49,7 +49,7 @@ export type NeedsOf<S extends Schemas> = S extends { readonly params: StandardSc
 export interface ValidateOptions {
   /** The largest body; of a compressed one, before and after. (`'1mb'`) */
   readonly max?: Size | undefined
-  /** Bounds on each part, before its schema sees it. (depth 32, 1,000 keys, arrays of 10,000, strings of 1,000,000) */
+  /** Bounds on each part, before its schema sees it. (depth 32, 1,000 keys, 10,000 items, strings of 1,000,000) */
   readonly structure?: StructureLimits | undefined
   /** Says only that the input is wrong, not where: for sign-in. (false) */
   readonly generic?: boolean | undefined

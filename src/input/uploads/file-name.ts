@@ -27,7 +27,7 @@ const ENCODER = /* @__PURE__ */ new TextEncoder()
 export function safeName(original: string): string {
   const segment = original.slice(Math.max(original.lastIndexOf('/'), original.lastIndexOf('\\')) + 1)
   const visible = trimmed(segment.replace(INVISIBLE, ''))
-  // To normalise 400,000 combining marks took 44 s: only what can be in the name is, which begins and ends as it did.
+  // `normalize` takes 44 s for 400,000 combining marks: it gets what fits into the name, and the extension at the end.
   const bounded = visible.length > 512 ? visible.slice(0, 500) + visible.slice(-12) : visible
   const name = bounded.normalize('NFC').replace(FORBIDDEN, '_')
   const dot = name.search(EXTENSION) + 1
