@@ -38,7 +38,7 @@ afterAll(() => {
   expect(({}).constructor).toBe(Object)
 })
 
-describe('fault 23: JSONTestSuite', () => {
+describe('V15, fault 23: JSONTestSuite', () => {
   const named = (prefix: string) => parsing.filter(({ name }) => name.startsWith(prefix))
   /** Some texts that are JSON nest deeper than they should. */
   const roomy = { depth: 1_000 }

@@ -2,10 +2,12 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { compose } from '../../src/core/compose.ts'
 import { extend } from '../../src/core/context.ts'
 import type { HasParams } from '../../src/core/facts.ts'
 import type { Handler, Wrapper } from '../../src/core/handler.ts'
 import { formBody } from '../../src/input/form-body.ts'
+import { sanitize } from '../../src/input/sanitize.ts'
 import type { StandardSchema } from '../../src/input/standard-schema.ts'
 import { type Schemas, validate, type ValidateOptions } from '../../src/input/validate.ts'
 import { contextOf, requestTo, send } from '../helpers.ts'
@@ -163,6 +165,26 @@ describe('lets the good through', () => {
       .toEqual([{ body: ['a', 'b'] }])
     expect((await result({ body: anything }, post('application/vnd.x+json', '{}'), options)).status).toBe(415)
   })
+})
+
+test('V16, V17, V20: `sanitizeInput` and `requestValidator` are `sanitize` and `validate`: each part is cleaned, then checked', async () => {
+  const schema = v.object({ name: v.pipe(v.string(), v.maxLength(3)), password: v.string() })
+  const seen: unknown[] = []
+  const handler = compose(sanitize(), validate({ query: v.object({ q: v.string() }), body: schema }))(
+    (_request, { input }) => {
+      seen.push(input)
+      return new Response()
+    },
+  )
+  const request = requestTo('/?q=+a%00+', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"name":"  Ada\\u0000 ","password":" a\\u0000b "}',
+  })
+  const context = contextOf()
+  await send(handler, request, context)
+  expect(seen).toEqual([{ query: { q: 'a' }, body: { name: 'Ada', password: ' a\0b ' } }])
+  expect(context.events.map(({ kind }) => kind)).toEqual(['altered', 'altered'])
 })
 
 describe('refuses the bad', () => {

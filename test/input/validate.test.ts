@@ -447,7 +447,7 @@ describe('survives the broken', () => {
     expect(body.pulled).toBeLessThanOrEqual(6)
   })
 
-  test('PITFALLS 12: a Content-Length above the limit is refused unread, a senseless one too', async () => {
+  test('V14, PITFALLS 12: a Content-Length above the limit is refused unread, a senseless one too', async () => {
     for (
       const [length, code] of [['999999999', 'body-too-large'], ['-1', 'content-length-invalid'], [
         '1e3',
