@@ -1,6 +1,6 @@
 import type { BodyCodec } from './codec.ts'
 import { pairs } from './parts.ts'
-import { KEYS } from './structure.ts'
+import { STRUCTURE } from './structure.ts'
 
 /**
  * Reads `application/x-www-form-urlencoded` for `validate`: texts by name, a list where a name comes twice or is among
@@ -14,6 +14,6 @@ import { KEYS } from './structure.ts'
 export function formBody(): BodyCodec {
   return {
     types: ['application/x-www-form-urlencoded'],
-    decode: (body) => body.text().then((text) => pairs(text, body.lists, body.structure.keys ?? KEYS)),
+    decode: (body) => body.text().then((text) => pairs(text, body.lists, body.structure.keys ?? STRUCTURE.keys)),
   }
 }

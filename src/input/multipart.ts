@@ -268,11 +268,3 @@ export async function textOf(part: FormPart, most: number): Promise<string> {
   }
   return text + decode()
 }
-
-/** Adds a value; one that is there already becomes a list, which a schema for one value refuses. */
-export function append<T>(fields: Record<string, T | T[]>, name: string, value: T): void {
-  const known = fields[name]
-  if (known === undefined) fields[name] = value
-  else if (Array.isArray(known)) known.push(value)
-  else fields[name] = [known, value]
-}

@@ -32,7 +32,7 @@ export const READERS: Readonly<Record<'params' | 'query' | 'headers' | 'cookies'
       const at = pair.indexOf('=')
       if (at < 0) continue
       const value = pair.slice(at + 1).trim()
-      add(fields, pair.slice(0, at).trim(), unescaped(/^".*"$/.test(value) ? value.slice(1, -1) : value))
+      append(fields, pair.slice(0, at).trim(), unescaped(/^".*"$/.test(value) ? value.slice(1, -1) : value))
     }
     return fields
   },
@@ -50,14 +50,15 @@ export function pairs(text: string, lists: ReadonlySet<string>, most: number): F
   for (const [name, value] of new URLSearchParams(text)) {
     replaced ||= value.includes('\ufffd') || name.includes('\ufffd')
     if (lists.has(name) && fields[name] === undefined) fields[name] = []
-    add(fields, name, value)
+    append(fields, name, value)
   }
   // Unless the client sent the replacement character itself.
   if (replaced && !/%EF%BF%BD|\ufffd/i.test(text)) fail('encoding-invalid')
   return fields
 }
 
-function add(fields: Fields, name: string, value: string): void {
+/** Adds a value; one that is there already becomes a list, which a schema for one value refuses. */
+export function append<T>(fields: Record<string, T | T[]>, name: string, value: T): void {
   const known = fields[name]
   if (known === undefined) fields[name] = value
   else if (Array.isArray(known)) known.push(value)

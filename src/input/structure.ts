@@ -20,13 +20,10 @@ export interface StructureLimits {
 /** What is wrong: too much of something, or a key that no input may have. */
 export type StructureFault = 'input-too-complex' | 'key-forbidden'
 
-/** Of all objects together, unless said otherwise. */
-export const KEYS = 1_000
-
 /** What holds where nothing else is said. */
 export const STRUCTURE: { readonly [Limit in keyof StructureLimits]-?: number } = {
   depth: 32,
-  keys: KEYS,
+  keys: 1_000,
   items: 10_000,
   characters: 1_000_000,
 }

@@ -23,7 +23,7 @@ import { promising } from './response.ts'
 import type { OutputOf, StandardSchema } from './standard-schema.ts'
 import { isSchema } from './standard-schema.ts'
 import type { StructureLimits } from './structure.ts'
-import { KEYS, structureFault } from './structure.ts'
+import { STRUCTURE, structureFault } from './structure.ts'
 
 /** What to validate, by any Standard Schema. */
 export interface Schemas {
@@ -114,7 +114,7 @@ export function validate<const S extends Schemas>(
     standard: schemas[part]!['~standard'],
     read: part === 'body'
       ? readBody
-      : (request, context) => READERS[part](request, context, lists, structure.keys ?? KEYS),
+      : (request, context) => READERS[part](request, context, lists, structure.keys ?? STRUCTURE.keys),
   }))
 
   type Added = HasInput<InputOf<S>>

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Problem } from '../../src/core/problem.ts'
-import { append, Multipart, type MultipartLimits, textOf } from '../../src/input/multipart.ts'
+import { Multipart, type MultipartLimits, textOf } from '../../src/input/multipart.ts'
+import { append } from '../../src/input/parts.ts'
 import { boundaryOf, partHead } from '../../src/input/multipart-head.ts'
 import { settled } from '../helpers.ts'
 
