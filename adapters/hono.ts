@@ -6,7 +6,7 @@ import type { ErrorHandler, MiddlewareHandler } from 'hono'
 import type { Clock } from '../src/core/clock.ts'
 import type { Context } from '../src/core/context.ts'
 import { createContext } from '../src/core/context.ts'
-import type { HasParams } from '../src/core/facts.ts'
+import type { HasParams, HasSanitizer } from '../src/core/facts.ts'
 import type { Handler, Wrapper } from '../src/core/handler.ts'
 import { isPromise } from '../src/core/handler.ts'
 import { finish, run } from '../src/core/response.ts'
@@ -40,12 +40,13 @@ const EXCHANGE = '~sallyport'
 /** What every context has: not facts. */
 const BASE = new Set([...Object.keys(createContext()), '~hono', 'params', 'node', 'server', 'info', 'env'])
 
-/** What an adapter outside of Hono may have bound. */
+/** What an adapter outside of Hono may have bound, and what every wrapper on a request sees. */
 interface Bound {
   readonly node?: unknown
   readonly server?: unknown
   readonly info?: unknown
   readonly env?: unknown
+  readonly sanitize?: HasSanitizer['sanitize'] | undefined
 }
 
 /**
@@ -116,7 +117,7 @@ function nested(
 /**
  * The context for a wrapper, with the way back into Hono. The first has the request's own. A later one has a view of it:
  * the same head, events, attributes and listeners, but none of the facts, for it may add the same ones (two policies both
- * add `requestId`).
+ * add `requestId`); save `sanitize`, so that a policy's cleans what a route's `validate` sees.
  */
 function entering(c: HonoContext, next: () => Promise<void>, exchange: Exchange, first: boolean): Context & HasHono {
   const { context } = exchange
@@ -152,6 +153,7 @@ function viewOf(context: Context & Bound): Context & Bound {
     server: context.server,
     info: context.info,
     env: context.env,
+    sanitize: context.sanitize,
   }
 }
 

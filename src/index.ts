@@ -2,8 +2,8 @@
  * sallyport: one hardened door for every Fetch-handler service.
  *
  * Every public name, grouped as the README is. The adapters have sub-paths of their own: `sallyport/node`, `/bun`, `/deno`,
- * `/cloudflare`, `/hono`, `/fetch`; so have the stores that processes share: `/redis`, `/upstash`, `/durable-object`,
- * `/rate-limit-binding`, `/deno-kv`.
+ * `/cloudflare`, `/hono`, `/fetch`, and `/file` for disks; so have the stores that processes share: `/redis`, `/upstash`,
+ * `/durable-object`, `/rate-limit-binding`, `/deno-kv`; and what not every service takes in: `/uploads`, `/schemas`, `/html`.
  *
  * @module
  */

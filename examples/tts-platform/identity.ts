@@ -25,6 +25,7 @@ const SESSION = 24 * 3_600_000
 export function authenticate(data: Data): Wrapper<Caller> {
   return guard<Caller>({
     name: 'authenticate',
+    says: { problems: {} },
     decide(request, { clock }) {
       const token = /^Bearer ([\w-]{43})$/i.exec(request.headers.get('authorization') ?? '')?.[1]
       const session = token === undefined ? undefined : data.sessions.get(token)

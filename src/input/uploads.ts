@@ -1,5 +1,6 @@
 /** Uploads: the entry `sallyport/uploads`. Files go from the request to where they are kept, and never whole through memory. */
 import { contentLength, hasBody } from '../core/body.ts'
+import type { Context } from '../core/context.ts'
 import { mediaType } from '../core/fields.ts'
 import { guard, refusal } from '../core/guard.ts'
 import type { Wrapper } from '../core/handler.ts'
@@ -60,7 +61,7 @@ export interface UploadsOptions<
   /** How many text fields. (100) */
   readonly maxFields?: number | undefined
   /** Called after each chunk of the body. What it throws is dropped. (nobody) */
-  readonly progress?: ((progress: UploadProgress<Field>) => void) | undefined
+  readonly progress?: ((progress: UploadProgress<Field>, context: Context) => void) | undefined
   /** Where it is logged that a file could not be removed. (JSON lines on standard error) */
   readonly log?: Log | undefined
 }

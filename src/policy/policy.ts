@@ -170,9 +170,11 @@ export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {
   return risks === undefined ? folded : fold([announceRisks(risks), folded])
 }
 
-/** What stands in a slot is known by the slot's name, unless it says more itself. */
+/** What stands in a slot is known by the slot's name, unless it says more itself; a guard of whatever name, too, that signs in. */
 function named(slot: string, wrapper: AnyWrapper): AnyWrapper {
-  return descriptionsOf(wrapper).length > 0 ? wrapper : described(wrapper, { name: slot })
+  const says = descriptionsOf(wrapper)
+  const isKnown = /^auth/.test(slot) ? says.some((one) => one.says) : says.length > 0
+  return isKnown ? wrapper : described(wrapper, { name: slot })
 }
 
 const ALWAYS: ReadonlySet<string> = new Set(['requestId', 'clientIp', 'errors'])

@@ -4,6 +4,7 @@ import { cors } from 'hono/cors'
 import { HTTPException } from 'hono/http-exception'
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
+import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { rethrow, toHono } from '../../adapters/hono.ts'
 import { compose } from '../../src/core/compose.ts'
@@ -14,6 +15,9 @@ import { ALLOW, guard, refusal } from '../../src/core/guard.ts'
 import type { Wrapper } from '../../src/core/handler.ts'
 import { HeadBlock } from '../../src/core/head.ts'
 import { legacyEnvelope, Problem } from '../../src/core/problem.ts'
+import { sanitize } from '../../src/input/sanitize.ts'
+import { validate } from '../../src/input/validate.ts'
+import { policy } from '../../src/policy/policy.ts'
 import { recorder, source } from '../helpers.ts'
 import { delay, head, onNode, send, until } from './wire.ts'
 
@@ -365,4 +369,18 @@ describe('inside Hono', () => {
 test('a guard that allows costs Hono nothing it could see', async () => {
   const app = new Hono().use(toHono(guard({ name: 'open', decide: () => ALLOW }))).get('/', (c) => c.text('x'))
   expect((await app.request('/')).status).toBe(200)
+})
+
+test('path parameters are `params` for a wrapper on a route, and a policy cleans what its `validate` sees', async () => {
+  const schema = v.object({ id: v.pipe(v.string(), v.digits()) })
+  const app = new Hono()
+    .use(toHono(policy({ sanitize: sanitize() })))
+    .get(
+      '/notes/:id',
+      toHono(validate({ params: schema, query: v.object({ q: v.string() }) })),
+      (c) => c.json(c.var.input),
+    )
+  const found = await app.request('/notes/7?q=+a+')
+  expect(await found.json()).toEqual({ params: { id: '7' }, query: { q: 'a' } })
+  expect((await app.request('/notes/x?q=a')).status).toBe(400)
 })

@@ -139,8 +139,14 @@ describe('marks survive', () => {
   test('policy, in its order, by the slot where a wrapper says nothing itself', () => {
     const door = policy({ own: plain, rateLimit: when(onPath('/api'), a), authenticate: b, securityHeaders: false })
     const said = names(door)
-    expect(said).toEqual(['requestId', 'clientIp', 'errors', 'body-limit', 'a', 'b', 'own'])
+    // Who signs in may be called anything, and means a 401 all the same.
+    expect(said).toEqual(['requestId', 'clientIp', 'errors', 'body-limit', 'a', 'authenticate', 'b', 'own'])
     expect(names(door(a(ok)))).toEqual([...said, 'a'])
+  })
+
+  test('a guard that says what it means is not named by its slot', () => {
+    const signIn = guard({ name: 'mine', says: { problems: {} }, decide: () => ALLOW })
+    expect(names(policy({ authenticate: signIn }))).not.toContain('authenticate')
   })
 
   test('a policy in a policy', () => {

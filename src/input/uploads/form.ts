@@ -183,7 +183,7 @@ export class Form<Field extends string> {
 
   #tell(received: number, expected: number | undefined): void {
     try {
-      const returned: unknown = this.#plan.progress?.({ received, expected, field: this.#field })
+      const returned: unknown = this.#plan.progress?.({ received, expected, field: this.#field }, this.#context)
       if (isPromise(returned)) returned.then(undefined, () => {})
     } catch {
       // Who watches must not touch the upload.

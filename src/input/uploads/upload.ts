@@ -67,7 +67,7 @@ export interface Plan<Field extends string = string> {
   readonly total: number
   readonly maxField: number
   readonly maxFields: number
-  readonly progress: ((progress: UploadProgress<Field>) => void) | undefined
+  readonly progress: ((progress: UploadProgress<Field>, context: Context) => void) | undefined
   readonly log: Log
 }
 
