@@ -71,9 +71,12 @@ test('validate adds at most 5.75 kB to a policy', async () => {
   expect(await added('validate', 'policy')).toBeLessThanOrEqual(5_888)
 })
 
-test.each(['formBody', 'multipartBody', 'openapi'])('%s adds at most 5.75 kB to a policy that validates', async (name) => {
-  expect(await added(name, 'policy, validate')).toBeLessThanOrEqual(5_888)
-})
+test.each(['formBody', 'multipartBody', 'openapi'])(
+  '%s adds at most 5.75 kB to a policy that validates',
+  async (name) => {
+    expect(await added(name, 'policy, validate')).toBeLessThanOrEqual(5_888)
+  },
+)
 
 test.each(['reserve', 'concurrency', 'slowDown', 'bans', 'idempotency', 'tiered', 'local'])(
   'PITFALLS 39: %s adds at most 3 kB to a policy with a rate limit',

@@ -35,12 +35,14 @@ const routed: Wrapper<HasParams> = (next) => (request, context) =>
 
 const fields = v.object({ name: v.pipe(v.string('The name must be text.'), v.minLength(1, 'The name is empty.')) })
 
-/** Takes the bytes, and keeps their number and a sum that depends on their order. */
+/** Takes the bytes, and keeps a sum of every 64th, which depends on their order. */
 const summing: FileSink<{ readonly sum: number }> = {
   async store({ stream }: IncomingFile) {
     let sum = 0
+    let at = 0 // of the next one, in the chunk
     for await (const chunk of stream as unknown as AsyncIterable<Uint8Array>) {
-      for (let i = 0; i < chunk.length; i += 1) sum = (sum * 31 + chunk[i]!) | 0
+      for (; at < chunk.length; at += 64) sum = (sum * 31 + chunk[at]!) | 0
+      at -= chunk.length
     }
     return { sum }
   },
