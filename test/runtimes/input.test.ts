@@ -217,10 +217,10 @@ describe.each(inject('targets'))('input on $name', (target) => {
       }])
       return most
     }
-    await send(50) // what a runtime takes once, it keeps
+    await send(200) // what a runtime takes once, it keeps
     const before = memory()
     const grown = await send(200) - before
-    expect(grown).toBeLessThan(40_000) // a fifth of it, in KiB
+    expect(grown).toBeLessThan(80_000) // KiB: what collectors leave lying about, and far from 200 MB
   }, 60_000)
 })
 
