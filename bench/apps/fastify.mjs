@@ -3,6 +3,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
+import { ITEM_SHAPE } from './shared/item-shape.mjs'
 import * as job from './shared/job.mjs'
 import { announce, HOST, PORT } from './shared/lifecycle.mjs'
 import { logFile, pinoOptions } from './shared/log.mjs'
@@ -46,19 +47,12 @@ app.setErrorHandler((error, request, reply) => {
   reply.code(status).send({ error: status === 500 ? 'Internal Server Error' : error.message })
 })
 
-const item = {
-  type: 'object',
-  required: ['name', 'email', 'quantity', 'price', 'tags'],
-  properties: {
-    name: { type: 'string', minLength: 1, maxLength: 80 },
-    email: { type: 'string', format: 'email' },
-    quantity: { type: 'integer', minimum: 1, maximum: 1000 },
-    price: { type: 'number', minimum: 0 },
-    tags: { type: 'array', items: { type: 'string' }, maxItems: 10 },
-  },
-}
 app.get(job.PATH, (request, reply) => reply.send(job.ITEMS))
-app.post(job.PATH, { schema: { body: item } }, (request, reply) => reply.code(201).send(job.createItem(request.body)))
+app.post(
+  job.PATH,
+  { schema: { body: ITEM_SHAPE } },
+  (request, reply) => reply.code(201).send(job.createItem(request.body)),
+)
 app.get(job.CRASH_PATH, () => {
   throw new Error(job.CRASH_DETAIL)
 })

@@ -2,9 +2,13 @@
 // [--parts memory,redis]`.
 import { parseArgs } from 'node:util'
 
-export const SUITES = ['http', 'wrappers', 'limits']
+export const SUITES = ['http', 'wrappers', 'limits', 'input']
 const RUNTIMES = ['node', 'bun', 'deno']
-const PARTS = ['memory', 'redis', 'rest', 'outage'] // of limits
+/** Of the suites that have parts. */
+const PARTS = {
+  limits: ['memory', 'redis', 'rest', 'outage'],
+  input: ['json', 'rows', 'hostile', 'upload', 'types'],
+}
 
 /** Reads the arguments; a wrong one throws an Error that says which. */
 export function readOptions(args) {
@@ -17,23 +21,32 @@ export function readOptions(args) {
       warmup: { type: 'string', default: '2' },
       runtimes: { type: 'string', default: RUNTIMES.join(',') },
       apps: { type: 'string' },
-      parts: { type: 'string', default: PARTS.join(',') },
+      parts: { type: 'string' },
     },
   })
+  const suites = positionals.length > 0 ? known(positionals, SUITES, 'suite') : SUITES
   return {
-    suites: positionals.length > 0 ? known(positionals, SUITES, 'suite') : SUITES,
+    suites,
     json: values.json,
     rounds: count(values.rounds, '--rounds'),
     warmupSeconds: count(values.warmup, '--warmup'),
     runtimes: known(values.runtimes.split(','), RUNTIMES, 'runtime'),
     apps: values.apps?.split(','),
-    parts: known(values.parts.split(','), PARTS, 'part'),
+    parts: partsOf(suites, values.parts?.split(',')),
   }
+}
+
+/** By suite: all of its parts, or those that are named. */
+function partsOf(suites, names) {
+  if (names === undefined) return PARTS
+  known(names, suites.flatMap((suite) => PARTS[suite] ?? []), 'part')
+  const named = Object.entries(PARTS).map(([suite, parts]) => [suite, parts.filter((part) => names.includes(part))])
+  return Object.fromEntries(named)
 }
 
 function known(names, all, what) {
   for (const name of names) {
-    if (!all.includes(name)) throw new Error(`unknown ${what} '${name}': there are ${all.join(', ')}`)
+    if (!all.includes(name)) throw new Error(`unknown ${what} '${name}': there are ${all.join(', ') || 'none'}`)
   }
   return names
 }

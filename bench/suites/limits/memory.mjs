@@ -1,21 +1,23 @@
 // Decisions in this process's memory: what one costs, what a key costs, and what a flood of keys does to both.
+import { measured } from '../../harness/child.mjs'
 import { LOAD_CORE } from '../../harness/runtimes.mjs'
 import { median, shuffled } from '../../harness/stats.mjs'
 import { decimal, printTable, whole } from '../../harness/table.mjs'
-import { measured } from './child.mjs'
 import { CONTENDERS } from './memory/contenders.mjs'
 
 const HEAP = ['--expose-gc', '--max-old-space-size=6144']
 
 export async function run({ rounds }) {
   console.log(`\nlimits: decisions in memory, ${rounds} rounds, each in a process of its own`)
-  const rows = CONTENDERS.map(({ name, small }) => ({ suite: 'limits', part: 'memory', app: name, small, all: [] }))
+  const rows = CONTENDERS.map(({ name, small }) => ({ app: name, small, all: [] }))
   for (let round = 0; round < rounds; round++) {
-    for (const row of shuffled(rows)) row.all.push((await measured(LOAD_CORE, 'memory/hot.mjs', [row.app]))?.nanos)
+    for (const row of shuffled(rows)) {
+      row.all.push((await measured(LOAD_CORE, 'limits/memory/hot.mjs', [row.app]))?.nanos)
+    }
   }
   for (const row of rows) {
     row.nanos = median(row.all)
-    if (!row.small) Object.assign(row, await measured(LOAD_CORE, 'memory/flood.mjs', [row.app], HEAP))
+    if (!row.small) Object.assign(row, await measured(LOAD_CORE, 'limits/memory/flood.mjs', [row.app], { flags: HEAP }))
     delete row.all
     delete row.small
   }

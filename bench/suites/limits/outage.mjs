@@ -1,15 +1,14 @@
 // A store that takes every request and never answers: how long callers wait, the first one and those after it.
+import { measured } from '../../harness/child.mjs'
 import { LOAD_CORE } from '../../harness/runtimes.mjs'
 import { decimal, printTable } from '../../harness/table.mjs'
-import { measured } from './child.mjs'
 
 const DEADLINE = 250
 const PATIENCE = 6_000
 
 export async function run() {
   console.log(`\nlimits: a store that never answers; sallyport's deadline is ${DEADLINE} ms`)
-  const found = await measured(LOAD_CORE, 'outage/measure.mjs', [DEADLINE, PATIENCE])
-  const rows = (found ?? []).map((row) => ({ suite: 'limits', part: 'outage', ...row }))
+  const rows = (await measured(LOAD_CORE, 'limits/outage/measure.mjs', [DEADLINE, PATIENCE])) ?? []
   printTable(
     ['app', 'first ms', 'then ms, median', 'p99', 'worst', 'of'],
     rows.map(({ app, first, then, p99, worst, count }) => [

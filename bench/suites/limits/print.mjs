@@ -23,17 +23,3 @@ export function printDecisions(rows, ratio) {
   const disturbed = rows.reduce((sum, row) => sum + row.disturbed, 0)
   if (disturbed > 0) console.log(`${disturbed} slices were disturbed by other processes even when repeated`)
 }
-
-/** What was to be reached, and what was. `most` and `least` are bounds. */
-export function printTargets(rows) {
-  console.log('\nlimits: what it must reach')
-  printTable(
-    ['what', 'measured', 'target', ''],
-    rows.map(({ what, value, most, least, met }) => [
-      what,
-      decimal(value, 2),
-      least === most ? `= ${most}` : most === undefined ? `>= ${least}` : `<= ${most}`,
-      met ? 'met' : 'MISSED',
-    ]),
-  )
-}

@@ -1,7 +1,7 @@
 // Decisions in a real Redis, through the same client class.
 import { startRedis } from '../../../test/fleet/redis-server.ts'
+import { measured } from '../../harness/child.mjs'
 import { LOAD_CORE, pin, SERVER_CORE } from '../../harness/runtimes.mjs'
-import { measured } from './child.mjs'
 import { printDecisions } from './print.mjs'
 
 export async function run({ rounds }) {
@@ -10,8 +10,8 @@ export async function run({ rounds }) {
   try {
     pin(SERVER_CORE, redis.pid)
     const { url, pid } = redis
-    const found = await measured(LOAD_CORE, 'decisions.mjs', [JSON.stringify({ rounds, redis: { url, pid } })])
-    const rows = (found ?? []).map((row) => ({ suite: 'limits', part: 'redis', ...row }))
+    const rows =
+      (await measured(LOAD_CORE, 'limits/decisions.mjs', [JSON.stringify({ rounds, redis: { url, pid } })])) ?? []
     printDecisions(rows, '/flexible')
     console.log('/flexible is the ratio to rate-limiter-flexible with its one limit')
     return rows

@@ -1,21 +1,20 @@
 // Decisions over REST: all through one front before one Redis.
 import { once } from 'node:events'
 import { startRedis } from '../../../test/fleet/redis-server.ts'
+import { measured, started } from '../../harness/child.mjs'
 import { LOAD_CORE, pin, SERVER_CORE } from '../../harness/runtimes.mjs'
-import { measured, started } from './child.mjs'
 import { printDecisions } from './print.mjs'
 
 export async function run({ rounds }) {
   console.log(`\nlimits: decisions over REST, ${rounds} rounds; Redis and its front on one core, the client on another`)
   const redis = await startRedis()
-  const front = started(SERVER_CORE, 'rest/front.mjs', [redis.port])
+  const front = started(SERVER_CORE, 'limits/rest/front.mjs', [redis.port])
   try {
     pin(SERVER_CORE, redis.pid)
     const [line] = await Promise.race([once(front.stdout, 'data'), front.ended.then(() => [])])
     if (line === undefined) throw new Error(`the REST front: ${front.complaint()}`)
     const given = { rounds, redis: { url: redis.url, pid: redis.pid }, front: { ...JSON.parse(line), pid: front.pid } }
-    const found = await measured(LOAD_CORE, 'decisions.mjs', [JSON.stringify(given)])
-    const rows = (found ?? []).map((row) => ({ suite: 'limits', part: 'rest', ...row }))
+    const rows = (await measured(LOAD_CORE, 'limits/decisions.mjs', [JSON.stringify(given)])) ?? []
     printDecisions(rows, '/upstash')
     console.log('/upstash is the ratio to @upstash/ratelimit with one fixed window')
     return rows
