@@ -8,6 +8,7 @@ import { run } from '../src/core/response.ts'
 import type { Outgoing } from './shared/node-head.ts'
 import { handOver } from './shared/node-head.ts'
 import { answerEarly, malformed, stateOf } from './node/incoming.ts'
+import { offerIncoming } from './node/incoming-reader.ts'
 import { listenerFor } from './node/listener.ts'
 import type { HasNode, NodeBindings } from './node/serve.ts'
 
@@ -44,6 +45,7 @@ export function toNode(
     const { connection } = stateOf(env.incoming.socket)
     const context: Context & { node?: NodeBindings } = createContext({ connection, platform, clock, waitUntil })
     context.node = env
+    if (platform === http1) offerIncoming(request, env.incoming)
     handOver(env.outgoing as unknown as Outgoing, context)
     return run(handler, request, context as Context & HasNode)
   }

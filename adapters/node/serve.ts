@@ -22,6 +22,7 @@ import { drain, socketsOf } from './drain.ts'
 import type { NodePlatform } from '../shared/node-head.ts'
 import { HeadedResponse } from './headed-response.ts'
 import { answerEarly, malformed, stateOf } from './incoming.ts'
+import { offerIncoming } from './incoming-reader.ts'
 import { listenerFor } from './listener.ts'
 import { acceptUpgrades, answerUpgrade, sayGoingAway } from './upgrade.ts'
 
@@ -116,6 +117,7 @@ export async function serve(app: Handler<HasNode> | FetchApp, options: ServeOpti
     context.node = env
     if (!(outgoing instanceof HeadedResponse)) return answerUpgrade(handler, request, context as Context & HasNode)
     outgoing['~context'] = context
+    offerIncoming(request, incoming)
     return run(handler, request, context as Context & HasNode, expected)
   }
 

@@ -36,7 +36,7 @@ type Form = Record<string, string | File | (string | File)[]>
 async function decode(body: ReceivedBody, most: number): Promise<Form> {
   const boundary = boundaryOf(body.contentType) ?? fail('body-malformed')
   const bytes = await body.bytes()
-  const form = new Multipart(streamOf(bytes), boundary, { parts: most, total: bytes.byteLength })
+  const form = new Multipart(streamOf(bytes).getReader(), boundary, { parts: most, total: bytes.byteLength })
   const fields: Form = Object.create(null)
   let left = body.structure.keys ?? STRUCTURE.keys
   for (let part; (part = await form.next()) !== undefined;) {

@@ -8,6 +8,7 @@
  * The search for the boundary jumps as Horspool's does, and compares forwards: of what it looks for only the first byte is
  * a CR, so what was compared in vain holds no other beginning, and the time stays linear whatever the client sends.
  */
+import type { ByteReader } from '../core/body.ts'
 import { decodeUtf8, fail } from '../core/body.ts'
 import { isUtf8 } from '../core/fields.ts'
 import { Problem } from '../core/problem.ts'
@@ -40,7 +41,7 @@ const DASH = 0x2d
  * after it, and the source is cancelled.
  */
 export class Multipart {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>
+  readonly #reader: ByteReader
   readonly #limits: MultipartLimits
   readonly #seen: (received: number) => void
   /** CRLF, two dashes and the boundary. */
@@ -65,7 +66,7 @@ export class Multipart {
 
   /** `seen` is called after each chunk, with the number of bytes so far. */
   constructor(
-    source: ReadableStream<Uint8Array>,
+    reader: ByteReader,
     boundary: string,
     limits: MultipartLimits,
     seen: (received: number) => void = () => {},
@@ -74,7 +75,7 @@ export class Multipart {
     this.#jumps = jumpsFor(this.#delimiter)
     this.#limits = limits
     this.#seen = seen
-    this.#reader = source.getReader()
+    this.#reader = reader
   }
 
   /** The next part; `undefined` after the last, when the body has ended. What is left of the part before is skipped. */

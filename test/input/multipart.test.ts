@@ -63,7 +63,7 @@ interface Parsed {
 const LIMITS: MultipartLimits = { parts: 100_000, total: 1e9 }
 
 async function parse(chunks: readonly Uint8Array[], boundary = 'b', limits = LIMITS): Promise<Parsed[]> {
-  const form = new Multipart(feed(chunks).stream, boundary, limits)
+  const form = new Multipart(feed(chunks).stream.getReader(), boundary, limits)
   const parsed: Parsed[] = []
   for (let part; (part = await form.next()) !== undefined;) {
     let data = ''
@@ -81,7 +81,7 @@ async function parse(chunks: readonly Uint8Array[], boundary = 'b', limits = LIM
 /** The code it is refused with. */
 async function refusal(body: string | readonly Uint8Array[], boundary = 'b', limits = LIMITS): Promise<string> {
   const source = feed(typeof body === 'string' ? [bytes(body)] : body)
-  const form = new Multipart(source.stream, boundary, limits)
+  const form = new Multipart(source.stream.getReader(), boundary, limits)
   const all = async (): Promise<void> => {
     for (let part; (part = await form.next()) !== undefined;) await textOf(part, Infinity)
   }
@@ -371,7 +371,7 @@ describe('refuses the bad', () => {
   test('a head or a padding without end is not read to its end', async () => {
     for (const start of ['--b\r\nX: ', '--b ', '--b\r\n']) {
       const source = feed([bytes(start), ...cut(new Uint8Array(1_000_000).fill(32), 1_000)])
-      await expect(new Multipart(source.stream, 'b', LIMITS).next()).rejects.toThrow('input-too-complex')
+      await expect(new Multipart(source.stream.getReader(), 'b', LIMITS).next()).rejects.toThrow('input-too-complex')
       expect(source.taken).toBeLessThan(12)
       expect(source.cancelled).toHaveLength(1)
     }
@@ -379,7 +379,7 @@ describe('refuses the bad', () => {
 
   test('a text beyond its limit: at most one chunk more is read', async () => {
     const source = feed([bytes(field('a', '').slice(0, -2)), ...cut(new Uint8Array(1_000_000).fill(97), 1_000)])
-    const part = await new Multipart(source.stream, 'b', LIMITS).next()
+    const part = await new Multipart(source.stream.getReader(), 'b', LIMITS).next()
     await expect(textOf(part!, 10_000)).rejects.toThrow('body-too-large')
     expect(source.taken).toBe(12)
   })
@@ -492,7 +492,7 @@ describe('whatever the chunks', () => {
 describe('survives the broken', () => {
   test('fault 43: a client that leaves is a 400, with the cause', async () => {
     for (const body of ['', '--b\r\nX', field('a', '').slice(0, -2), `${field('a', '1')}--b--`]) {
-      const form = new Multipart(feed([bytes(body)], 'error').stream, 'b', LIMITS)
+      const form = new Multipart(feed([bytes(body)], 'error').stream.getReader(), 'b', LIMITS)
       const all = async (): Promise<void> => {
         for (let part; (part = await form.next()) !== undefined;) while (await part.read() !== undefined);
       }
@@ -504,17 +504,17 @@ describe('survives the broken', () => {
   test('a source that breaks with a problem breaks with that one', async () => {
     const tooLarge = new Problem(413, 'body-too-large')
     const stream = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(tooLarge) })
-    await expect(new Multipart(stream, 'b', LIMITS).next()).rejects.toBe(tooLarge)
+    await expect(new Multipart(stream.getReader(), 'b', LIMITS).next()).rejects.toBe(tooLarge)
   })
 
   test('a source that gives no bytes is refused', async () => {
     const stream = new ReadableStream({ start: (controller) => controller.enqueue('--b--') })
-    await expect(new Multipart(stream, 'b', LIMITS).next()).rejects.toThrow('body-too-large')
+    await expect(new Multipart(stream.getReader(), 'b', LIMITS).next()).rejects.toThrow('body-too-large')
   })
 
   test('stopped while it waits, it rejects with the reason, and the source is cancelled', async () => {
     const source = feed([bytes(field('a', 'x'))], 'hang')
-    const form = new Multipart(source.stream, 'b', LIMITS)
+    const form = new Multipart(source.stream.getReader(), 'b', LIMITS)
     const part = (await form.next())!
     expect(latin((await part.read())!)).toBe('x')
     const reason = new Error('the deadline')
@@ -530,7 +530,7 @@ describe('survives the broken', () => {
 
   test('every fault cancels the source', async () => {
     const source = feed([bytes('--b\r\n\r\n\r\n')], 'hang')
-    await expect(new Multipart(source.stream, 'b', LIMITS).next()).rejects.toThrow('body-malformed')
+    await expect(new Multipart(source.stream.getReader(), 'b', LIMITS).next()).rejects.toThrow('body-malformed')
     expect(source.cancelled).toEqual([new Problem(400, 'body-malformed')])
   })
 
@@ -549,7 +549,7 @@ describe('survives the broken', () => {
           unit.repeat(2_000_000 / unit.length)
         }\r\n--${boundary}--`,
       )
-      const form = new Multipart(feed(cut(flood, 65_536)).stream, boundary, LIMITS)
+      const form = new Multipart(feed(cut(flood, 65_536)).stream.getReader(), boundary, LIMITS)
       const started = performance.now()
       for (let part; (part = await form.next()) !== undefined;) while (await part.read() !== undefined);
       expect(performance.now() - started).toBeLessThan(1_000)
@@ -561,7 +561,7 @@ describe('survives the broken', () => {
       utf8.encode(`--b\r\nContent-Disposition: form-data; name=a\r\n\r\n${'\r\n--x'.repeat(60_000)}\r\n--b--`),
       1,
     )
-    const form = new Multipart(feed(chunks).stream, 'b', LIMITS)
+    const form = new Multipart(feed(chunks).stream.getReader(), 'b', LIMITS)
     const started = performance.now()
     let length = 0
     for (let part; (part = await form.next()) !== undefined;) {
@@ -572,7 +572,11 @@ describe('survives the broken', () => {
   }, 20_000)
 
   test('who takes the memory of what it gets takes nothing else', async () => {
-    const form = new Multipart(feed([bytes(`${field('a', 'one')}${field('b', 'two')}--b--`)]).stream, 'b', LIMITS)
+    const form = new Multipart(
+      feed([bytes(`${field('a', 'one')}${field('b', 'two')}--b--`)]).stream.getReader(),
+      'b',
+      LIMITS,
+    )
     const texts: string[] = []
     for (let part; (part = await form.next()) !== undefined;) {
       for (let piece; (piece = await part.read()) !== undefined;) {
@@ -594,7 +598,7 @@ describe('leaves streams alone', () => {
 
   test('takes nothing before it is asked, and one chunk at a time', async () => {
     const source = large()
-    const form = new Multipart(source.stream, 'b', LIMITS)
+    const form = new Multipart(source.stream.getReader(), 'b', LIMITS)
     await settled()
     expect(source.taken).toBe(0)
     const part = (await form.next())!
@@ -611,7 +615,7 @@ describe('leaves streams alone', () => {
   test('gives the very bytes of the source, not copies', async () => {
     const chunks = cut(new Uint8Array(100_000), 10_000)
     const source = feed([bytes(`--b\r\nContent-Disposition: form-data; name=f\r\n\r\n`), ...chunks, bytes('\r\n--b--')])
-    const part = (await new Multipart(source.stream, 'b', LIMITS).next())!
+    const part = (await new Multipart(source.stream.getReader(), 'b', LIMITS).next())!
     for (const chunk of chunks) expect((await part.read())!.buffer).toBe(chunk.buffer)
     expect(await part.read()).toBeUndefined()
   })
@@ -619,14 +623,14 @@ describe('leaves streams alone', () => {
   test('tells of each chunk, and of the bytes so far', async () => {
     const seen: number[] = []
     const chunks = cut(bytes(`${field('a', 'x'.repeat(100))}--b--`), 50)
-    const form = new Multipart(feed(chunks).stream, 'b', LIMITS, (received) => seen.push(received))
+    const form = new Multipart(feed(chunks).stream.getReader(), 'b', LIMITS, (received) => seen.push(received))
     while (await form.next() !== undefined);
     expect(seen).toEqual([50, 100, 150, 156])
   })
 
   test('what is not read of a part is skipped', async () => {
     const whole = bytes(`${field('a', 'x'.repeat(10_000))}${field('b', '2')}--b--`)
-    const form = new Multipart(feed(cut(whole, 100)).stream, 'b', LIMITS)
+    const form = new Multipart(feed(cut(whole, 100)).stream.getReader(), 'b', LIMITS)
     const first = (await form.next())!
     expect((await first.read())!.byteLength).toBeGreaterThan(0)
     const second = (await form.next())!
@@ -637,7 +641,7 @@ describe('leaves streams alone', () => {
 
   test('a part that was left in the middle does not pass for a short one', async () => {
     const whole = bytes(`${field('a', 'x'.repeat(1_000))}${field('b', 'y'.repeat(1_000))}--b--`)
-    const form = new Multipart(feed(cut(whole, 100)).stream, 'b', LIMITS)
+    const form = new Multipart(feed(cut(whole, 100)).stream.getReader(), 'b', LIMITS)
     const first = (await form.next())!
     await first.read()
     // Asked for at the same time: the piece goes first, then the rest is skipped.
@@ -652,7 +656,7 @@ describe('leaves streams alone', () => {
 
   test('a body is read to its end, so that the connection can be used again', async () => {
     const source = feed(cut(bytes(`${field('a', '1')}--b--\r\n${'epilogue '.repeat(100)}`), 50))
-    const form = new Multipart(source.stream, 'b', LIMITS)
+    const form = new Multipart(source.stream.getReader(), 'b', LIMITS)
     while (await form.next() !== undefined);
     expect(source.taken).toBeGreaterThan(18)
     expect(source.cancelled).toEqual([])

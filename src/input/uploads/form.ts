@@ -1,5 +1,5 @@
 /** How an upload comes about: the parts of its form, held to their rules as they pass. */
-import { fail } from '../../core/body.ts'
+import { fail, readerOf } from '../../core/body.ts'
 import type { Context } from '../../core/context.ts'
 import { record } from '../../core/event.ts'
 import type { HasRequestId, HasSanitizer, HasSignal } from '../../core/facts.ts'
@@ -38,7 +38,7 @@ export class Form<Field extends string> {
     let parts = plan.maxFields
     for (const { count } of plan.rules.values()) parts += count + 1 // with an input left empty
     const limits = { parts, total: length ?? plan.total }
-    const body = request.body ?? fail('body-malformed')
+    const body = readerOf(request) ?? fail('body-malformed')
     this.#form = new Multipart(body, boundary, limits, (received) => this.#tell(received, length))
     const { signal } = context as Partial<HasSignal>
     if (signal === undefined) return

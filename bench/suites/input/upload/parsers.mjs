@@ -17,7 +17,7 @@ const LIMITS = { parts: 10, total: 200e6 }
 
 const PARSERS = {
   async 'sallyport, parser'(chunks) {
-    const form = new Multipart(streamOf(chunks), boundaryOf(TYPE), LIMITS)
+    const form = new Multipart(streamOf(chunks).getReader(), boundaryOf(TYPE), LIMITS)
     let size = 0
     for (let part; (part = await form.next()) !== undefined;) {
       for (let bytes; (bytes = await part.read()) !== undefined;) size += bytes.byteLength
