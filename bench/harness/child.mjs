@@ -24,6 +24,9 @@ export function started(core, script, args, { flags = [], runtime = 'node' } = {
   const child = spawn(program, rest, { cwd: BENCH, stdio: ['pipe', 'pipe', 'pipe'] })
   let errors = ''
   child.stderr.on('data', (chunk) => (errors += chunk))
-  const complaint = () => errors.trim().split('\n').find((line) => line.includes('rror')) ?? 'it exited'
+  const complaint = () => {
+    const lines = errors.trim().split('\n')
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.find((line) => line.includes('rror')) ?? 'it exited'
+  }
   return Object.assign(child, { complaint, ended: new Promise((resolve) => child.once('close', resolve)) })
 }
