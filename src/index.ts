@@ -106,7 +106,79 @@ export { type StructureFault, structureFault, type StructureLimits } from './inp
 
 // What is seen
 export { accessLog, type AccessLogOptions } from './logging/access-log.ts'
-export { health, type HealthCheck, type HealthOptions } from './health/health.ts'
+export { type AuditLog, auditLog, type AuditLogOptions } from './logging/audit.ts'
+export { type AuditKey, auditKeys } from './logging/audit-chain.ts'
+export type {
+  AuditEvent,
+  AuditFacts,
+  AuditOutcome,
+  AuditResource,
+  AuthenticationEvent,
+  AuthorizationEvent,
+  DataEvent,
+  SecurityAuditEvent,
+} from './logging/audit-event.ts'
+export {
+  auditEvents,
+  type AuditEventsOptions,
+  auditTrail,
+  type AuditTrailOptions,
+  type DescribedEvent,
+} from './logging/audit-trail.ts'
+export {
+  type AuditFault,
+  type AuditReport,
+  type AuditText,
+  verifyAudit,
+  type VerifyAuditOptions,
+} from './logging/audit-verify.ts'
+export {
+  type Counter,
+  createMetrics,
+  type Gauge,
+  type GaugeOptions,
+  type Histogram,
+  type HistogramOptions,
+  type MetricOptions,
+  type Metrics,
+  type MetricsOptions,
+  type TimedOptions,
+} from './telemetry/registry.ts'
+export type { CounterSeries, GaugeSeries, HistogramSeries, Labels, LabelValue } from './telemetry/series.ts'
+export type { MetricUnit } from './telemetry/names.ts'
+export { httpMetrics, type HttpMetricsOptions } from './telemetry/http-metrics.ts'
+export {
+  METRICS_TYPES,
+  type MetricsFormat,
+  metricsFormat,
+  metricsPage,
+  type MetricsPageOptions,
+  metricsText,
+} from './telemetry/openmetrics.ts'
+export type { PerformanceFigures } from './telemetry/performance.ts'
+export { createQuantiles, type Quantiles } from './telemetry/quantiles.ts'
+export {
+  type CheckOutcome,
+  type CheckResult,
+  health,
+  type HealthCheck,
+  type HealthOptions,
+  type HealthStatus,
+  type WeighedCheck,
+} from './health/health.ts'
+export { healthComponents, type HealthFormat, healthJson, type HealthReport, healthSections } from './health/bodies.ts'
+export {
+  countProbe,
+  type CountProbeOptions,
+  httpProbe,
+  type HttpProbeOptions,
+  type Pingable,
+  pingProbe,
+  type Queryable,
+  sqlProbe,
+  type SqlProbeOptions,
+  storeProbe,
+} from './health/probes.ts'
 export { consoleLines, consoleLog, type LineSink, type Log, type LogLevel, type LogRecord } from './core/log.ts'
 export { jsonLine, redact, REDACTED, SECRET_WORDS, secretKeys, type SecretTest } from './core/redact.ts'
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root, sources } from './house/source.ts'
 
 const files = sources('src/**/*.ts', 'adapters/**/*.ts').map(({ path }) => path)
-  .filter((path) => !/^adapters\/(?:node|file)[./]/.test(path))
+  .filter((path) => !/^adapters\/(?:node|file|probes)[./]/.test(path))
 
 const worker = `
 import { allow, seen } from './test/platform/forbid.ts'

@@ -71,6 +71,11 @@ test('validate adds at most 5.75 kB to a policy', async () => {
   expect(await added('validate', 'policy')).toBeLessThanOrEqual(5_888)
 })
 
+// Both bring what is theirs alone: a registry with its budgets and sketches, a chain with its seals.
+test.each(['httpMetrics', 'auditTrail', 'auditLog'])('%s adds at most 5.75 kB to a policy', async (name) => {
+  expect(await added(name, 'policy')).toBeLessThanOrEqual(5_888)
+})
+
 test.each(['formBody', 'multipartBody', 'openapi'])(
   '%s adds at most 5.75 kB to a policy that validates',
   async (name) => {

@@ -1,5 +1,8 @@
 /** A policy with every slot filled, made at module scope as users of Workers do. */
 import { object, string } from 'valibot'
+import { uploads, videos } from '../../src/input/uploads.ts'
+import { cleanHtml } from '../../src/input/html.ts'
+import * as schemas from '../../src/input/schemas.ts'
 import { type HasBindings, toCloudflare, type WorkerLike } from '../../adapters/cloudflare.ts'
 import {
   accessLog,
@@ -14,6 +17,7 @@ import {
   cors,
   csrf,
   errors,
+  formBody,
   fromPeers,
   guard,
   type Handler,
@@ -23,14 +27,18 @@ import {
   httpsRedirect,
   idempotency,
   ipAccess,
+  jsonBody,
   legacyEnvelope,
   local,
   memoryStore,
   methods,
+  multipartBody,
+  openapi,
   policy,
   rateLimit,
   requestId,
   reserve,
+  sanitize,
   securityHeaders,
   shed,
   slowDown,
@@ -93,8 +101,18 @@ const secure = policy({
     decide: () => ({ outcome: 'allow', adds: { principal: { id: 'anyone' } } }),
   }),
   idempotency: idempotency({ required: false }),
-  validate: validate({ body: object({ note: string() }) }),
+  sanitize: sanitize({ fields: { html: cleanHtml() } }),
+  validate: validate({ body: object({ note: string() }) }, { codecs: [jsonBody(), formBody(), multipartBody()] }),
   own: reserve({ key: byClientIp, limits: [{ name: 'units', limit: 1_000, window: '1h' }], estimate: 10 }),
+})
+
+const upload = uploads({ files: { video: videos } })(() => new Response())
+const train = validate({ body: schemas.training }, { response: { 200: object({}) } })(() => new Response())
+openapi({
+  info: { title: 'a', version: '1' },
+  routes: { 'POST /a': upload, 'POST /b': train },
+  policy: secure,
+  jsonSchema: Object,
 })
 
 const answer: Handler<HasBindings<unknown> & { readonly input: { readonly body: { readonly note: string } } }> = (

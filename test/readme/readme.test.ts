@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type Handler, ORDER, policy, type ProblemCode, PROBLEMS } from '../../src/index.ts'
+import { type Handler, ORDER, policy, type ProblemCode, PROBLEMS, verifyAudit } from '../../src/index.ts'
 import { type RedisServer, startRedis } from '../fleet/redis-server.ts'
 import { anchorsOf, blocksOf, filesOf, linksOf, tableAfter } from './blocks.ts'
 import { entries, manifest, Project, root, type Running, sourceOf } from './project.ts'
@@ -297,6 +297,37 @@ const exchanges: Record<string, Exchange> = {
     const refused = await request('/books/x', json({ title: 'Emma' }, 'PUT'))
     expect(await refused.json()).toMatchObject({ code: 'input-invalid', errors: [{ in: 'path', pointer: '#/id' }] })
     expect(refused.headers.get('x-content-type-options')).toBe('nosniff')
+  },
+  async 'healthy.ts'(send) {
+    expect(await (await send('/health/live')).json()).toMatchObject({ status: 'healthy' })
+    const told = await send('/health', { headers: { authorization: 'Bearer let-me-see' } })
+    expect(await told.json()).toMatchObject({
+      version: '1.4.2',
+      environment: 'production',
+      cache: {},
+      disk: {},
+      memory: {},
+    })
+    expect(await (await send('/health')).text()).not.toContain('cache')
+  },
+  async 'measured.ts'(send) {
+    expect(await (await send('/video')).json()).toMatchObject({ video: 'a.mp4' })
+    expect((await send('/metrics')).status).toBe(404)
+    const page = await send('/metrics', { headers: { authorization: 'Bearer let-me-see' } })
+    const text = await page.text()
+    for (
+      const line of ['video_jobs_total{result="ok"} 1', 'queue_depth 0', 'http_server_request_duration_seconds_count']
+    ) {
+      expect(text).toContain(line)
+    }
+  },
+  async 'audited.ts'(send, { written }) {
+    await send('/notes', json({}))
+    await send('/notes', { method: 'POST', body: 'text' })
+    const lines = await (written as () => Promise<string[]>)()
+    expect(lines.map((line) => (JSON.parse(line) as { action: string }).action)).toHaveLength(2)
+    const key = { id: '2026-01', secret: new TextEncoder().encode('at least thirty-two bytes of it!') }
+    expect(await verifyAudit(lines.join('\n') + '\n', { keys: [key] })).toMatchObject({ ok: true })
   },
   async 'profile.ts'(_send, { update }) {
     const answer = (update as (request: undefined, context: object) => Response)(undefined, {
