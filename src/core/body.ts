@@ -106,7 +106,15 @@ function isRead(request: Replayed): boolean {
  */
 export function readText(request: Request & Replayed, context: Context, most: number): Promise<string> {
   const declared = isRead(request) || !context.platform.framed ? undefined : contentLength(request)
-  if (declared === undefined || !(declared <= most)) return readBody(request, context, most).then(decodeUtf8)
+  if (declared === undefined || !(declared <= most)) {
+    return readBody(request, context, most).then((bytes) => {
+      const text = decodeUtf8(bytes)
+      // The text says it all: not both are kept.
+      request[TEXT] = Promise.resolve(text)
+      delete request[BODY]
+      return text
+    })
+  }
   const text = request[TEXT] = request.text().then((one) => whole(one, declared), broken)
   replay(request)
   return text

@@ -37,16 +37,18 @@ export function isTooComplex(json: string, limits: StructureLimits): boolean {
   let commas = 0
   for (let i = 0; i < json.length; i++) {
     const code = json.charCodeAt(i)
-    if (code === QUOTE) i = endOfString(json, i + 1)
+    if (code > 0x5a) {
+      if ((code | BRACE) === LEFT_BRACE) {
+        // But for the outermost, each is an item or the value of a key.
+        if (++level > depth || ++opened > keys + items + 1) return true
+      } else if ((code | BRACE) === RIGHT_BRACE) level--
+    } else if (code === QUOTE) i = endOfString(json, i + 1)
     else if (code === COLON) {
       if (++colons > keys) return true
     } else if (code === COMMA) {
       // One stands between two items, or before every key but the first.
       if (++commas - colons > items) return true
-    } else if ((code | BRACE) === LEFT_BRACE) {
-      // But for the outermost, each is an item or the value of a key.
-      if (++level > depth || ++opened > keys + items + 1) return true
-    } else if ((code | BRACE) === RIGHT_BRACE) level--
+    }
   }
   return false
 }
