@@ -6,6 +6,8 @@
  * than HTML (SVG, MathML, `<textarea>`, `<noscript>`), which markup that changes when it is read again is made of; and no
  * attribute that a page's own scripts go by (`id`, `name`, `data-…`). Who needs more gives `sanitize` a function of
  * their own.
+ *
+ * Deno wants `--allow-env=CI,FORCE_COLOR,NO_COLOR,TERM` for it: what that package is made of looks for colours when loaded.
  */
 import sanitizeHtml from 'sanitize-html'
 import { fail } from '../core/body.ts'

@@ -9,6 +9,9 @@
 import type { Bytes } from '../core/body.ts'
 import { show } from '../core/quantity.ts'
 
+/** WebCrypto's, by way of a function that every runtime's types have. */
+type CryptoKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
 /** A key that lines are signed with. */
 export interface AuditKey {
   /** Written in each line, so that keys can be replaced: letters, digits, `.`, `_` and `-`, at most 64. */

@@ -9,7 +9,8 @@ const root = join(import.meta.dirname, '../..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, string> }
 const entries = Object.keys(manifest.exports).filter((key) => key !== './package.json')
   .map((key) => `sallyport${key.slice(1)}`)
-const edgeEntries = entries.filter((entry) => !['sallyport/node', 'sallyport/file'].includes(entry))
+const servers = ['sallyport/node', 'sallyport/file', 'sallyport/probes']
+const edgeEntries = entries.filter((entry) => !servers.includes(entry))
 
 let project = ''
 let installed = ''
@@ -30,8 +31,10 @@ afterAll(() => rmSync(project, { recursive: true, force: true }))
 describe('the package', () => {
   test('holds the library, its sources and its terms, and nothing else', () => {
     const top = globSync('*', { cwd: installed }).toSorted()
-    expect(top).toEqual(['LICENSE', 'README.md', 'adapters', 'dist', 'package.json', 'src'])
-    const kinds = globSync('{dist,src,adapters}/**/*.*', { cwd: installed }).map((path) => /\.[a-z.]+$/.exec(path)?.[0])
+    expect(top).toEqual(['LICENSE', 'README.md', 'adapters', 'cli', 'dist', 'package.json', 'src'])
+    const kinds = globSync('{dist,src,adapters,cli}/**/*.*', { cwd: installed }).map((path) =>
+      /\.[a-z.]+$/.exec(path)?.[0]
+    )
     expect(new Set(kinds)).toEqual(new Set(['.ts', '.js', '.js.map', '.d.ts', '.d.ts.map']))
   })
 
@@ -47,7 +50,9 @@ describe('the package', () => {
 })
 
 describe('in an empty project every entry is imported and a request is served over HTTP', () => {
-  const deno = ['run', '--no-lock', '--cached-only', '--node-modules-dir=manual', '--no-config', '--allow-net']
+  // What sanitize-html is made of looks for colours when it is loaded.
+  const env = '--allow-env=CI,FORCE_COLOR,NO_COLOR,TERM'
+  const deno = ['run', '--no-lock', '--cached-only', '--node-modules-dir=manual', '--no-config', '--allow-net', env]
   const runtimes: [name: string, runtime: string, command: string, args: string[]][] = [
     ...nodes().map((path): [string, string, string, string[]] => [`Node ${version(path)}`, 'node', path, []]),
     ['Bun', 'bun', join(root, 'node_modules/.bin/bun'), []],
