@@ -7,11 +7,11 @@
  */
 import type { Context } from './context.ts'
 import { Problem, PROBLEMS } from './problem.ts'
-import type { ProblemCode } from './problem.ts'
+import type { ProblemCode, ProblemOptions } from './problem.ts'
 
 /** Throws one of our problems from within a stream or a reader; the error boundary sends it. */
-export function fail(code: ProblemCode): never {
-  throw new Problem(PROBLEMS[code], code)
+export function fail(code: ProblemCode, options?: ProblemOptions): never {
+  throw new Problem(PROBLEMS[code], code, options)
 }
 
 /** The number in a Content-Length: `undefined` where there is none, `NaN` where it is not plain decimal (RFC 9110 §8.6). */
@@ -178,6 +178,11 @@ export async function gather(stream: ReadableStream<Uint8Array> | null, most: nu
     }
     chunks.push(value)
   }
+  return joined(chunks, length)
+}
+
+/** Chunks as one, `length` bytes in all. */
+export function joined(chunks: readonly Uint8Array[], length: number): Bytes {
   const whole = new Uint8Array(length)
   let at = 0
   for (const chunk of chunks) {

@@ -154,6 +154,11 @@ export class Problem extends Error implements ProblemInit {
   }
 }
 
+/** A problem to throw, from one as data. */
+export function thrown(init: ProblemInit): Problem {
+  return new Problem(init.status, init.code, init)
+}
+
 /** How problems look on the wire: the media type, and the body to send as JSON. */
 export type ProblemFormat = (problem: ProblemInit, context: Context) => {
   readonly contentType: string

@@ -1,4 +1,7 @@
 /** What a refused input may say of itself: where, which rule, and a sentence that holds nothing of what came in. */
+import type { Context } from '../core/context.ts'
+import type { ProblemInit } from '../core/problem.ts'
+import { problem } from '../core/problem.ts'
 import type { SchemaIssue } from './standard-schema.ts'
 
 /** The parts of a request that a schema can be for. */
@@ -18,22 +21,37 @@ export interface InputError {
 const IN = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie' } as const
 
 /** The most errors that a client is told. */
-export const MOST = 20
+const MOST = 20
 const UNSAID = 'This value is not valid.'
 
 /** At most 20 errors for the client, about one part of the input. */
 export function inputErrors(issues: readonly SchemaIssue[], input: unknown, part: Part = 'body'): InputError[] {
+  const known = new Map<unknown, Contents>()
+  const contents = (value: unknown): Contents => {
+    let found = known.get(value)
+    if (found === undefined) known.set(value, found = contentsOf(value))
+    return found
+  }
   return issues.slice(0, MOST).map((issue) => {
     const path = (issue.path ?? []).slice(0, 16).map((part) => typeof part === 'object' ? part.key : part)
     const foreign = isForeignKey(issue, path, input)
     const pointer = foreign ? `${pointerOf(path.slice(0, -1))}/*` : pointerOf(path)
-    return errorAt(part, pointer, codeOf(issue), messageOf(issue.message, path, input, foreign))
+    return errorAt(part, pointer, codeOf(issue), messageOf(issue.message, path, input, foreign, contents))
   })
 }
 
 /** An error that needs no schema to be found. */
 export function errorAt(part: Part, pointer: string, code: string, message: string): InputError {
   return part === 'body' ? { pointer, code, message } : { in: IN[part], pointer, code, message }
+}
+
+/** Refuses input: the client is told where and which rule, unless it is `generic`; the log is told in any case. */
+export function invalidInput(context: Context, errors: readonly InputError[], generic = false): ProblemInit {
+  context.attributes['input.errors'] = places(errors)
+  return problem('input-invalid', {
+    detail: 'The input does not have the required form.',
+    members: generic ? undefined : { errors: errors.slice(0, MOST) },
+  })
 }
 
 /** Where and which rule, in one line for the log. */
@@ -75,19 +93,25 @@ function codeOf(issue: object): string {
  * its place word by word, because schemas trim, split and re-case; against all the rest as a whole, and by the words that
  * hold a digit, as passwords do and sentences seldom.
  */
-function messageOf(message: string, path: readonly PropertyKey[], input: unknown, foreign: boolean): string {
+function messageOf(
+  message: string,
+  path: readonly PropertyKey[],
+  input: unknown,
+  foreign: boolean,
+  contents: (value: unknown) => Contents,
+): string {
   if (typeof message !== 'string' || message.length > 200) return UNSAID
   const said = message.toLowerCase()
   const words = said.match(/[\p{L}\p{N}]{4,}/gu) ?? []
   const marked = words.filter((word) => /\d/.test(word))
   const repeated = path.some((part, i) => isRepeatedKey(said, part, foreign && i === path.length - 1)) ||
-    some(
-      at(input, path),
+    repeats(
+      contents(at(input, path)),
       said,
       marked,
       (text) => contains(said, text.trim()) || words.some((word) => contains(text, word)),
     ) ||
-    some(input, said, marked, (text) => text.trim().length > 3 && contains(said, text.trim()))
+    repeats(contents(input), said, marked, (text) => text.trim().length > 3 && contains(said, text.trim()))
   return repeated ? UNSAID : message
 }
 
@@ -106,28 +130,45 @@ function at(input: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-/** Is any text, number or key in `value` repeated, or is there too much to tell? */
-function some(value: unknown, said: string, marked: readonly string[], isRepeated: (text: string) => boolean): boolean {
+/** The texts and keys in a value, in lower case; or there are too many to look at. */
+interface Contents {
+  readonly texts: readonly string[]
+  readonly keys: readonly string[]
+  readonly tooMany: boolean
+}
+
+function contentsOf(value: unknown): Contents {
+  const texts: string[] = []
+  const keys = new Set<string>()
   const open: unknown[] = [value]
   let [values, characters] = [5_000, 50_000]
   while (open.length > 0) {
     const one = open.pop()
-    if (--values < 0 || characters < 0) return true
+    if (--values < 0 || characters < 0) return { texts, keys: [], tooMany: true }
     if (typeof one === 'object' && one !== null) {
       for (const key in one) {
-        if (!Array.isArray(one) && key.length > 2 && quotes(said, marked, key.slice(0, 1_000).toLowerCase())) {
-          return true
-        }
+        if (!Array.isArray(one) && key.length > 2) keys.add(key.slice(0, 1_000).toLowerCase())
         if (open.length <= values) open.push((one as Record<string, unknown>)[key])
       }
     } else if (typeof one === 'string' || typeof one === 'number') {
       // Libraries cut long values short; so do we, to find them.
       const text = String(one).slice(0, 1_000).toLowerCase()
       characters -= text.length
-      if (isRepeated(text) || marked.some((word) => contains(text, word))) return true
+      texts.push(text)
     }
   }
-  return false
+  return { texts, keys: [...keys], tooMany: false }
+}
+
+/** Is any text, number or key repeated, or is there too much to tell? */
+function repeats(
+  { texts, keys, tooMany }: Contents,
+  said: string,
+  marked: readonly string[],
+  isRepeated: (text: string) => boolean,
+): boolean {
+  return tooMany || texts.some((text) => isRepeated(text) || marked.some((word) => contains(text, word))) ||
+    keys.some((key) => quotes(said, marked, key))
 }
 
 /** Does the message name this key as libraries name an unknown one, or could nobody but the client have named it so? */

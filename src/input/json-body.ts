@@ -1,9 +1,9 @@
 import { fail } from '../core/body.ts'
 import { record } from '../core/event.ts'
-import { Problem, PROBLEMS } from '../core/problem.ts'
+import { thrown } from '../core/problem.ts'
 import type { BodyCodec, ReceivedBody } from './codec.ts'
 import type { InputError } from './issues.ts'
-import { errorAt, places } from './issues.ts'
+import { errorAt, invalidInput } from './issues.ts'
 import type { JsonFindings } from './json-scan.ts'
 import { isTooComplex, scanJson } from './json-scan.ts'
 
@@ -53,7 +53,8 @@ export function jsonBody(options: JsonBodyOptions = {}): BodyCodec {
       ...(found.duplicateKey && treat(duplicateKeys, DUPLICATE_KEY, body) ? [DUPLICATE_KEY] : []),
       ...(found.unsafeInteger && treat(unsafeIntegers, UNSAFE_INTEGER, body) ? [UNSAFE_INTEGER] : []),
     ]
-    return errors.length === 0 ? value : refuse(errors, body)
+    if (errors.length > 0) throw thrown(invalidInput(body.context, errors))
+    return value
   }
   return {
     types: ['application/json'],
@@ -71,12 +72,6 @@ const UNSAFE_INTEGER = /* @__PURE__ */ errorAt('body', '#', 'unsafe-integer', 'A
 function treat(treatment: Treatment, { code }: InputError, { context }: ReceivedBody): boolean {
   if (treatment === 'report') record(context, { kind: 'suspicious', guard: 'validate', code })
   return treatment === 'refuse'
-}
-
-function refuse(errors: readonly InputError[], { context }: ReceivedBody): never {
-  context.attributes['input.errors'] = places(errors)
-  const detail = 'The input does not have the required form.'
-  throw new Problem(PROBLEMS['input-invalid'], 'input-invalid', { detail, members: { errors } })
 }
 
 function parse(text: string): unknown {

@@ -1,10 +1,9 @@
 /** The body as a value: of a type that a codec reads, inflated where that is allowed, bounded all the way. */
 import type { Bytes } from '../core/body.ts'
-import { decodeUtf8, hasBody, readBody, readText } from '../core/body.ts'
+import { decodeUtf8, fail, hasBody, readBody, readText } from '../core/body.ts'
 import type { Context } from '../core/context.ts'
 import { isUtf8, mediaType } from '../core/fields.ts'
 import type { MaybePromise } from '../core/handler.ts'
-import { Problem, PROBLEMS } from '../core/problem.ts'
 import type { BodyCodec, ReceivedBody } from './codec.ts'
 import type { Encoding } from './inflate.ts'
 import { inflate } from './inflate.ts'
@@ -20,11 +19,12 @@ export interface Receiving {
   readonly most: number
 }
 
-/** Reads bodies: `undefined` where there is none. Throws, or rejects with, a {@link Problem} where it is not to be taken. */
+/** Reads bodies: `undefined` where there is none. Throws, or rejects with, a `Problem` where it is not to be taken. */
 export function bodyReader(options: Receiving): (request: Request, context: Context) => MaybePromise<unknown> {
   const { codecs, encodings } = options
   const byType = new Map(codecs.flatMap((codec) => codec.types.map((type) => [type, codec] as const)))
-  const headers = { accept: [...byType.keys()].join(', '), 'accept-encoding': encodings.join(', ') || 'identity' }
+  const accept = [...byType.keys()].join(', ')
+  const taken = encodings.join(', ') || 'identity'
   const codecFor = (declared: string): BodyCodec | undefined => {
     const type = mediaType(declared)
     return byType.get(/^application\/.+\+json$/.test(type) && !byType.has(type) ? 'application/json' : type)
@@ -35,13 +35,11 @@ export function bodyReader(options: Receiving): (request: Request, context: Cont
     if (!present && contentType === null) return undefined
     const encoding = request.headers.get('content-encoding')?.toLowerCase()
     if (encoding !== undefined && encoding !== 'identity' && !encodings.includes(encoding as Encoding)) {
-      const code = 'content-encoding-unsupported'
-      throw new Problem(PROBLEMS[code], code, { headers: { 'accept-encoding': headers['accept-encoding'] } })
+      fail('content-encoding-unsupported', { headers: { 'accept-encoding': taken } })
     }
     const codec = contentType !== null && isUtf8(contentType) ? codecFor(contentType) : undefined
     if (codec === undefined) {
-      const code = 'content-type-unsupported'
-      throw new Problem(PROBLEMS[code], code, { headers: { accept: headers.accept } })
+      fail('content-type-unsupported', { headers: { accept } })
     }
     if (!present) return undefined
     const received = new Received(request, context, contentType!, encoding as Encoding | undefined, options)

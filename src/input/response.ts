@@ -1,6 +1,6 @@
 /** What goes out, held against a schema: JSON of a bounded size. What it finds goes to the log as places and rules only. */
 import type { Bytes } from '../core/body.ts'
-import { decodeUtf8 } from '../core/body.ts'
+import { decodeUtf8, joined } from '../core/body.ts'
 import type { Context } from '../core/context.ts'
 import { record } from '../core/event.ts'
 import type { MaybePromise, Wrapper } from '../core/handler.ts'
@@ -71,12 +71,7 @@ async function readUpTo(response: Response, most: number): Promise<{ whole: Resp
     if ((length += value.byteLength) <= most) continue
     return { whole: new Response(onward(chunks, reader), { status, statusText, headers }) }
   }
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.byteLength
-  }
+  const bytes = joined(chunks, length)
   return { whole: new Response(bytes, { status, statusText, headers }), bytes }
 }
 

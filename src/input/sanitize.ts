@@ -17,6 +17,7 @@ import type { Wrapper } from '../core/handler.ts'
 import { PROBLEMS } from '../core/problem.ts'
 import { show } from '../core/quantity.ts'
 import { SECRET_WORDS, secretKeys } from '../core/redact.ts'
+import { isPlain } from './structure.ts'
 
 /** Options of {@link sanitize}. */
 export interface SanitizeOptions {
@@ -218,13 +219,6 @@ function enter(items: number, depth: number, pass: Pass): void {
 
 function copyOf(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.getPrototypeOf(fields) === null ? Object.assign(Object.create(null), fields) : { ...fields }
-}
-
-/** Made by a literal or by JSON.parse, of whatever realm, or without a prototype. */
-function isPlain(value: object): value is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) return true
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
 /**

@@ -85,7 +85,7 @@ function isContainer(value: unknown): value is object {
 }
 
 /** Made by a literal or without a prototype, be it in another realm: there every `Object.prototype` ends the chain too. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
 }

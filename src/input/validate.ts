@@ -8,13 +8,13 @@ import { guard, refusal } from '../core/guard.ts'
 import type { MaybePromise, Wrapper } from '../core/handler.ts'
 import { isPromise } from '../core/handler.ts'
 import type { ProblemCode } from '../core/problem.ts'
-import { Problem, problem, PROBLEMS } from '../core/problem.ts'
+import { Problem, PROBLEMS } from '../core/problem.ts'
 import type { Size } from '../core/quantity.ts'
 import { bytes, count } from '../core/quantity.ts'
 import type { BodyCodec } from './codec.ts'
 import type { Encoding } from './inflate.ts'
 import type { InputError, Part } from './issues.ts'
-import { errorAt, inputErrors, MOST, places } from './issues.ts'
+import { errorAt, inputErrors, invalidInput } from './issues.ts'
 import { jsonBody } from './json-body.ts'
 import { READERS } from './parts.ts'
 import { bodyReader } from './receive.ts'
@@ -101,7 +101,7 @@ export function validate<const S extends Schemas>(
   check(schemas, codecs, options)
   const most = bytes(options.max ?? '1mb', 'validate: max')
   const lists: ReadonlySet<string> = new Set(options.lists)
-  const readBody = bodyReader({
+  const receive = bodyReader({
     codecs,
     encodings: options.encodings ?? [],
     ratio: options.ratio ?? 100,
@@ -113,7 +113,7 @@ export function validate<const S extends Schemas>(
     part,
     standard: schemas[part]!['~standard'],
     read: part === 'body'
-      ? readBody
+      ? receive
       : (request, context) => READERS[part](request, context, lists, structure.keys ?? STRUCTURE.keys),
   }))
 
@@ -128,7 +128,9 @@ export function validate<const S extends Schemas>(
     errors: InputError[],
   ): MaybePromise<Decision<Added>> => {
     const step = steps[at]
-    if (errors.length > 0 && (step === undefined || step.part === 'body')) return invalid(context, errors)
+    if (errors.length > 0 && (step === undefined || step.part === 'body')) {
+      return refusal(invalidInput(context, errors, generic))
+    }
     // Each schema's output is what InputOf computes from it.
     if (step === undefined) return { outcome: 'allow', adds: { input: input as InputOf<S> } }
     return then(step.read(request, context), (raw) =>
@@ -149,17 +151,11 @@ export function validate<const S extends Schemas>(
       (result) => result.issues === undefined ? result : { errors: inputErrors(result.issues, value, part) },
     )
   }
-  const invalid = (context: Context, errors: readonly InputError[]): Refuse => {
-    context.attributes['input.errors'] = places(errors)
-    return refusal(problem('input-invalid', {
-      detail: 'The input does not have the required form.',
-      members: generic ? undefined : { errors: errors.slice(0, MOST) },
-    }))
-  }
   /** What a reader refuses with is a problem; what else is thrown is a bug. */
   const refused = (error: unknown): Refuse => {
     if (!(error instanceof Problem) || error.status >= 500) throw error
-    return refusal(generic ? problem(error.code as ProblemCode, { headers: error.headers }) : error)
+    const { status, code, headers } = error
+    return refusal(generic ? { status, code, headers } : error)
   }
 
   const guarded = guard<Added, NeedsOf<S>>({

@@ -5,6 +5,7 @@
  * there; anything else goes on untouched, and what is kept is only that it was given.
  */
 import type { Bytes } from '../core/body.ts'
+import { joined } from '../core/body.ts'
 import type { Context } from '../core/context.ts'
 import { pathOf } from '../core/request.ts'
 
@@ -211,16 +212,6 @@ function resumed(
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 })
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Bytes {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return whole
 }
 
 const STRICT = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

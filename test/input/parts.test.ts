@@ -6,6 +6,7 @@ import { compose } from '../../src/core/compose.ts'
 import { extend } from '../../src/core/context.ts'
 import type { HasParams } from '../../src/core/facts.ts'
 import type { Handler, Wrapper } from '../../src/core/handler.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { formBody } from '../../src/input/form-body.ts'
 import { sanitize } from '../../src/input/sanitize.ts'
 import type { StandardSchema } from '../../src/input/standard-schema.ts'
@@ -283,6 +284,23 @@ describe('refuses the bad', () => {
     })
     expect(errors).toEqual([expect.objectContaining({ in: 'path', pointer: '#/id', code: 'uuid' })])
   })
+})
+
+test("a generic refusal of a codec of one's own keeps its status, and says nothing more", async () => {
+  const codec = {
+    types: ['text/csv'],
+    decode: (): never => {
+      throw new Problem(422, 'csv-invalid', { detail: 'm4rk3r', members: { line: 'm4rk3r' } })
+    },
+  }
+  const csv = () => requestTo('/', { method: 'POST', body: 'a', headers: { 'content-type': 'text/csv' } })
+  expect(await result({ body: anything }, csv(), { codecs: [codec] })).toMatchObject({
+    status: 422,
+    code: 'csv-invalid',
+  })
+  const generic = await result({ body: anything }, csv(), { codecs: [codec], generic: true })
+  expect(generic).toMatchObject({ status: 422, code: 'csv-invalid', seen: [] })
+  expect(generic.text).not.toContain('m4rk3r')
 })
 
 describe('options', () => {

@@ -6,9 +6,9 @@ import type { HasRequestId, HasSanitizer, HasSignal } from '../../core/facts.ts'
 import { isPromise } from '../../core/handler.ts'
 import { safely } from '../../core/log.ts'
 import type { ProblemInit } from '../../core/problem.ts'
-import { Problem, problem } from '../../core/problem.ts'
+import { Problem, problem, thrown } from '../../core/problem.ts'
 import type { InputError } from '../issues.ts'
-import { errorAt, inputErrors, places } from '../issues.ts'
+import { errorAt, inputErrors, invalidInput } from '../issues.ts'
 import type { FormPart } from '../multipart.ts'
 import { Multipart, textOf } from '../multipart.ts'
 import { append } from '../parts.ts'
@@ -66,7 +66,7 @@ export class Form<Field extends string> {
     try {
       for await (const part of this.parts()) {
         if (part.kind === 'field') {
-          if (this.#plan.schema === undefined) throw invalid([NO_FIELDS])
+          if (this.#plan.schema === undefined) throw this.#invalid([NO_FIELDS])
           append(fields, part.name, part.value)
           continue
         }
@@ -88,7 +88,7 @@ export class Form<Field extends string> {
   async #textField(part: FormPart): Promise<IncomingField> {
     if (++this.#fields > this.#plan.maxFields) fail('input-too-complex')
     const value = await textOf(part, this.#plan.maxField)
-    if (structureFault({ [part.name]: '' }) !== undefined) throw invalid([FORBIDDEN])
+    if (structureFault({ [part.name]: '' }) !== undefined) throw this.#invalid([FORBIDDEN])
     return { kind: 'field', name: part.name, value }
   }
 
@@ -151,9 +151,11 @@ export class Form<Field extends string> {
     const value = sanitize === undefined ? fields : sanitize(fields, 'body')
     const result = await schema['~standard'].validate(value)
     if (result.issues === undefined) return result.value
-    const errors = inputErrors(result.issues, value)
-    this.#context.attributes['input.errors'] = places(errors)
-    throw invalid(errors)
+    throw this.#invalid(inputErrors(result.issues, value))
+  }
+
+  #invalid(errors: readonly InputError[]): Problem {
+    return thrown(invalidInput(this.#context, errors))
   }
 
   async #takeBack<Stored>(sink: FileSink<Stored>, files: readonly SavedFile<Field, Stored>[]): Promise<void> {
@@ -208,17 +210,6 @@ async function beginningOf(part: FormPart, { max, tooLarge }: Rule): Promise<Uin
     }
   }
   return [gathered.subarray(0, length)]
-}
-
-function thrown(init: ProblemInit): Problem {
-  return new Problem(init.status, init.code, init)
-}
-
-function invalid(errors: readonly InputError[]): Problem {
-  return thrown(problem('input-invalid', {
-    detail: 'The input does not have the required form.',
-    members: { errors },
-  }))
 }
 
 const FORBIDDEN = /* @__PURE__ */ errorAt('body', '#', 'key-forbidden', 'A key has a forbidden name.')
