@@ -125,10 +125,7 @@ function entering(c: HonoContext, next: () => Promise<void>, exchange: Exchange,
   entered['~hono'] = { c, next, exchange }
   const params = c.req.param() as HasParams['params']
   // Where there are none, a router further in may add its own.
-  for (const _name in params) {
-    entered.params = params
-    break
-  }
+  if (Object.keys(params).length > 0) entered.params = params
   return entered as Context & HasHono
 }
 
