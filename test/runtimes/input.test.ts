@@ -4,7 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, inject, test } from 'vitest'
-import { caller } from './client.ts'
+import { caller, open, until } from './client.ts'
 import type { Target } from './setup.ts'
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
@@ -188,6 +188,25 @@ describe.each(inject('targets'))('input on $name', (target) => {
     const answer = await image(fileOf(PNG, 11_000_000), 10_600_000)
     expect([answer.status, JSON.parse(answer.body)]).toMatchObject([413, { code: 'file-too-large' }])
     expect(await (await call('/stored/all')).json()).toEqual(before)
+    expect((await image(fileOf(PNG, 1_000))).status).toBe(201)
+  })
+
+  test('fault 43: a client that leaves in the middle of an upload leaves nothing behind', async () => {
+    const stored = async () => await (await call('/stored/all')).json() as string[] | null
+    const before = await stored()
+    const socket = await open(target)
+    const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n`
+    const edge = target.name === 'workerd' ? 'CF-Connecting-IP: 127.0.0.1\r\n' : ''
+    socket.write(
+      `POST /images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000000\r\n${edge}` +
+        `Content-Type: multipart/form-data; boundary=${BOUNDARY}\r\n\r\n${head}`,
+    )
+    socket.write(fileOf(PNG, 1_000_000))
+    // On its way to the disk by now, under a name of its own.
+    if (before !== null) expect(await until(stored, (all) => all!.length > before.length)).not.toEqual(before)
+    socket.destroy()
+    if (before !== null) await until(stored, (all) => all!.length === before.length)
+    expect(await stored()).toEqual(before)
     expect((await image(fileOf(PNG, 1_000))).status).toBe(201)
   })
 
