@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 import { StoreMatrix } from './test/fleet/matrix.ts'
 
 const report = process.env['VITEST_JSON']
-const apart = ['fleet', 'runtimes', 'node22', 'pack', 'readme', 'types'].map((folder) => `test/${folder}/**`)
+const apart = ['fleet', 'runtimes', 'node22', 'pack', 'pages', 'readme', 'types'].map((folder) => `test/${folder}/**`)
 const TIMED = 'test/fleet/faults.test.ts'
 const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts', 'test/size.test.ts']
 
@@ -48,6 +48,14 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'pages', // in a real Chromium and by promtool, both Debian's: the first run on a machine fetches them
+          include: ['test/pages/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
         },
       },
       {

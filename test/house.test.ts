@@ -19,8 +19,9 @@ const adapters = sources('adapters/**/*.ts')
 const library = [...src, ...adapters]
 const paths = new Set(library.map(({ path }) => path))
 
+const openTelemetry = ['api', 'sdk-trace-base', 'otlp-transformer'].map((name) => `@opentelemetry/${name}`)
 /** Packages that src may import at run time: none, but for sub-paths that say so. A type-only import costs nothing. */
-const srcPackages: Record<string, string[]> = { schemas: ['valibot'], html: ['sanitize-html'] }
+const srcPackages: Record<string, string[]> = { schemas: ['valibot'], html: ['sanitize-html'], otel: openTelemetry }
 const adapterPackages: Record<string, string[]> = { node: ['@hono/node-server'], hono: ['hono'] }
 
 /** Not wrappers themselves but what wrappers are made with and put together by. */
