@@ -140,6 +140,7 @@ function viewOf(context: Context & Bound): Context & Bound {
     attributes: context.attributes,
     events: context.events,
     format: context.format,
+    onGuard: context.onGuard,
     get endListeners() {
       return context.endListeners
     },

@@ -61,6 +61,8 @@ export interface Context {
   readonly events: SecurityEvent[]
   /** How refusals and errors look on the wire; `undefined` is RFC 9457. Set by `errors`. */
   format: ProblemFormat | undefined
+  /** Told when a guard begins to decide; what it returns, when it has. Set by `trace`, for spans. */
+  onGuard: ((guard: string) => (outcome: 'allow' | 'refuse' | 'degraded') => void) | undefined
   /** Who wants to know how the exchange ended; how it did, once it has. Use {@link onEnd}. */
   endListeners: EndListener[] | End | undefined
 }
@@ -92,9 +94,13 @@ export function createContext(init: ContextInit = {}): Context {
     attributes: {},
     events: [],
     format: undefined,
+    onGuard: undefined,
     endListeners: undefined,
   }
 }
+
+/** Fields that may be there and undefined. */
+const MUTABLE: ReadonlySet<string> = /* @__PURE__ */ new Set(['format', 'onGuard', 'endListeners'])
 
 /**
  * Adds facts to the context of this request: the only place where one is written.
@@ -105,8 +111,8 @@ export function createContext(init: ContextInit = {}): Context {
 export function extend<C extends object, const A extends object>(context: C, adds: A): C & A {
   const grown = context as Record<string, unknown>
   for (const key in adds) {
-    // Not `in`, and not Object.assign: together they cost Bun ten times as much. These two may be there and undefined.
-    if (grown[key] !== undefined || key === 'format' || key === 'endListeners') {
+    // Not `in`, and not Object.assign: together they cost Bun ten times as much.
+    if (grown[key] !== undefined || MUTABLE.has(key)) {
       throw new TypeError(`context: '${key}' is already there; is a wrapper mounted twice?`)
     }
   }

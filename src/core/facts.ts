@@ -1,4 +1,5 @@
 /** The facts that wrappers add for handlers to read. At most ten, reviewed as API: what only logs read is an attribute. */
+import type { Logger } from './log.ts'
 
 /** Added by `requestId`. */
 export interface HasRequestId {
@@ -33,6 +34,12 @@ export interface HasSanitizer {
    * where nothing was to be changed, else a copy; what it changed is recorded. `part` is what to call it there. (`'body'`)
    */
   readonly sanitize: <T>(value: T, part?: string) => T
+}
+
+/** Added by `requestLogger`. */
+export interface HasLog {
+  /** Writes lines that carry this request's id, trace id and attributes. */
+  readonly log: Logger
 }
 
 /** Added by `validate`. */

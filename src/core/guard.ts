@@ -124,18 +124,37 @@ export function guard<Adds extends object = {}, Needs = {}>(spec: GuardSpec<Adds
     return { outcome: 'degraded', reason: `the guard threw ${error instanceof Error ? error.name : typeof error}` }
   }
 
-  const wrapper: Wrapper<Adds, Needs> = (next) => (request, context) => {
-    let decision: MaybePromise<Decision<Adds>>
+  const decide = (request: Request, context: Context & Needs): MaybePromise<Decision<Adds>> => {
     try {
-      decision = spec.decide(request, context)
+      const decision = spec.decide(request, context)
+      return mode === 'report' && isPromise(decision) ? decision.then(undefined, broken) : decision
     } catch (error) {
-      decision = broken(error)
+      return broken(error)
     }
+  }
+
+  const watched = (request: Request, context: Context & Needs): MaybePromise<Decision<Adds>> => {
+    const decided = context.onGuard!(name)
+    const told = (decision: Decision<Adds>): Decision<Adds> => {
+      decided(decision.outcome)
+      return decision
+    }
+    const failed = (error: unknown): never => {
+      decided('degraded')
+      throw error
+    }
+    try {
+      const decision = decide(request, context)
+      return isPromise(decision) ? decision.then(told, failed) : told(decision)
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  const wrapper: Wrapper<Adds, Needs> = (next) => (request, context) => {
+    const decision = context.onGuard === undefined ? decide(request, context) : watched(request, context)
     return isPromise(decision)
-      ? decision.then(
-        (decided) => settle(decided, next, request, context),
-        (error: unknown) => settle(broken(error), next, request, context),
-      )
+      ? decision.then((decided) => settle(decided, next, request, context))
       : settle(decision, next, request, context)
   }
   return described(wrapper, spec)

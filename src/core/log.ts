@@ -3,8 +3,14 @@ import type { Context } from './context.ts'
 import { isPromise } from './handler.ts'
 import { jsonLine } from './redact.ts'
 
-/** How bad it is. */
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+/**
+ * How bad it is, or what it is about: `security` is for who defends the service, `performance` for who makes it fast, `audit`
+ * for who must answer for what was done.
+ */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'security' | 'performance' | 'audit'
+
+/** Fields of a record. */
+export type LogFields = Readonly<Record<string, unknown>>
 
 /** One record. Beside these it may hold any field; secrets are redacted by key before it is written. */
 export interface LogRecord {
@@ -14,10 +20,30 @@ export interface LogRecord {
 }
 
 /** Takes one record. What it throws is dropped; what it returns is not awaited. */
-export type Log = (record: LogRecord) => void
+export interface Log {
+  (record: LogRecord): void
+}
 
-/** Takes one finished line, without its newline. What it throws is dropped; it must not block. */
-export type LineSink = (line: string) => void
+/** A log with a function per level. Its functions may be detached. None of them throws or waits. */
+export interface Logger extends Log {
+  readonly error: (message: string, fields?: LogFields) => void
+  readonly warn: (message: string, fields?: LogFields) => void
+  readonly info: (message: string, fields?: LogFields) => void
+  readonly debug: (message: string, fields?: LogFields) => void
+  readonly security: (message: string, fields?: LogFields) => void
+  readonly performance: (message: string, fields?: LogFields) => void
+  readonly audit: (message: string, fields?: LogFields) => void
+  /** The same log, with these fields on every line. */
+  readonly child: (fields: LogFields) => Logger
+  /** The same log, with the id, the trace id and the attributes of this request on every line. */
+  readonly of: (context: Context) => Logger
+}
+
+/**
+ * Takes one finished line, without its newline, and the record it was made of, for sinks that sort: its values are not
+ * redacted. What it throws is dropped; it must not block.
+ */
+export type LineSink = (line: string, record?: LogRecord) => void
 
 /** Writes lines to standard output (`console.log`): the default everywhere. */
 export const consoleLines: LineSink = (line) => console.log(line)

@@ -23,7 +23,7 @@ export type Edge = HasRequestId & HasClientIp
  * The slots, outermost first: a slot may need what the slots above it add.
  * `undefined` is the default where there is one, `false` is off, a wrapper is that one; `compose` puts two in one slot.
  */
-export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}, Clean = {}> {
+export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}, Clean = {}, Logged = {}> {
   /** The span covers everything. (off) */
   readonly trace?: Wrapper | false | undefined
   /** Everything below may log it. (`requestId()`, fixed) */
@@ -32,8 +32,8 @@ export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = 
   readonly clientIp?: Wrapper<HasClientIp, HasRequestId> | undefined
   /** Sees every outcome, refusals and bugs too. (off) */
   readonly metrics?: Wrapper<{}, Edge> | false | undefined
-  /** One line per request. (off) */
-  readonly accessLog?: Wrapper<{}, Edge> | false | undefined
+  /** One line per request; may add `log`. (off) */
+  readonly accessLog?: Wrapper<Logged, Edge> | false | undefined
   /** On every response. (`securityHeaders()`) */
   readonly securityHeaders?: Wrapper<Browser, Edge> | false | undefined
   /** Browsers must be able to read a 401, 429 or 500; answers preflights before any limit. (off) */
@@ -63,29 +63,29 @@ export interface Policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = 
   /** One look-up. (off) */
   readonly bans?: Wrapper<{}, Edge> | false | undefined
   /** By address, before costly work. (off) */
-  readonly rateLimit?: Wrapper<{}, NoInfer<Edge & Signal>> | false | undefined
+  readonly rateLimit?: Wrapper<{}, NoInfer<Edge & Logged & Signal>> | false | undefined
   /** (off) */
-  readonly slowDown?: Wrapper<{}, NoInfer<Edge & Signal>> | false | undefined
+  readonly slowDown?: Wrapper<{}, NoInfer<Edge & Logged & Signal>> | false | undefined
   /** (off) */
   readonly csrf?: Wrapper<{}, Edge> | false | undefined
   /** Adds who is calling. (off) */
-  readonly authenticate?: Wrapper<Auth, NoInfer<Edge & Signal>> | false | undefined
+  readonly authenticate?: Wrapper<Auth, NoInfer<Edge & Logged & Signal>> | false | undefined
   /** (off) */
-  readonly authorize?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
+  readonly authorize?: Wrapper<{}, NoInfer<Edge & Logged & Signal & Auth>> | false | undefined
   /** By principal. (off) */
-  readonly quota?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
+  readonly quota?: Wrapper<{}, NoInfer<Edge & Logged & Signal & Auth>> | false | undefined
   /** Knows who, before work is done. (off) */
-  readonly idempotency?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
+  readonly idempotency?: Wrapper<{}, NoInfer<Edge & Logged & Signal & Auth>> | false | undefined
   /** May read the body. (off) */
-  readonly threats?: Wrapper<{}, NoInfer<Edge & Signal & Auth>> | false | undefined
+  readonly threats?: Wrapper<{}, NoInfer<Edge & Logged & Signal & Auth>> | false | undefined
   /** Cleans what `validate` is about to see. (off) */
-  readonly sanitize?: Wrapper<Clean, NoInfer<Edge & Signal & Auth>> | false | undefined
+  readonly sanitize?: Wrapper<Clean, NoInfer<Edge & Logged & Signal & Auth>> | false | undefined
   /** Adds what the handler receives. (off) */
-  readonly validate?: Wrapper<Input, NoInfer<Edge & Signal & Auth & Clean>> | false | undefined
+  readonly validate?: Wrapper<Input, NoInfer<Edge & Logged & Signal & Auth & Clean>> | false | undefined
   /** Knows who, what and, after the handler, the outcome. (off) */
-  readonly audit?: Wrapper<{}, NoInfer<Edge & Signal & Auth & Clean & Input>> | false | undefined
+  readonly audit?: Wrapper<{}, NoInfer<Edge & Logged & Signal & Auth & Clean & Input>> | false | undefined
   /** Yours, innermost. (none) */
-  readonly own?: Wrapper<Own, NoInfer<Edge & Browser & Signal & Auth & Clean & Input>> | false | undefined
+  readonly own?: Wrapper<Own, NoInfer<Edge & Logged & Browser & Signal & Auth & Clean & Input>> | false | undefined
 }
 
 /** The one right order, outermost first. */
@@ -140,9 +140,9 @@ export const ORDER: readonly (keyof Policy)[] = [
  * @example
  * policy({ ...api, cors: cors({ origins: ['https://app.example'] }) })((request, context) => Response.json(context.clientIp))
  */
-export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}, Clean = {}>(
-  slots: Policy<Browser, Signal, Auth, Input, Own, Clean> = {},
-): Wrapper<Edge & Browser & Signal & Auth & Clean & Input & Own> {
+export function policy<Browser = {}, Signal = {}, Auth = {}, Input = {}, Own = {}, Clean = {}, Logged = {}>(
+  slots: Policy<Browser, Signal, Auth, Input, Own, Clean, Logged> = {},
+): Wrapper<Edge & Logged & Browser & Signal & Auth & Clean & Input & Own> {
   const given = slots as Readonly<Record<string, AnyWrapper | false | undefined>>
   for (const [slot, value] of Object.entries(given)) {
     if (!ORDER.includes(slot as keyof Policy)) throw new TypeError(`policy: there is no slot '${slot}'`)
