@@ -33,15 +33,16 @@ export interface PerformanceFigures {
 /** What is counted for {@link PerformanceFigures}. */
 export class Figures {
   active = 0
+  /** How long they took, in milliseconds. */
+  readonly times: Quantiles = createQuantiles()
   #errors = 0
   #aborted = 0
   #slow = 0
   readonly #statuses = new Float64Array(1_000)
-  readonly #times: Quantiles = createQuantiles()
 
   /** One request that has ended. */
   record(ms: number, { status, outcome }: End, slow: number): void {
-    this.#times.record(ms)
+    this.times.record(ms)
     if (status >= 0 && status < 1_000) this.#statuses[Math.trunc(status)]! += 1
     if (status >= 500 || outcome === 'failed') this.#errors++
     if (outcome === 'aborted') this.#aborted++
@@ -49,7 +50,7 @@ export class Figures {
   }
 
   report(): PerformanceFigures {
-    const times = this.#times
+    const times = this.times
     const total = times.count
     const share = (part: number): number => total === 0 ? 0 : part / total
     const statuses: Record<string, number> = {}

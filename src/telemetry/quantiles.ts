@@ -18,6 +18,10 @@ export interface Quantiles {
   record(value: number): void
   /** The value below which a share `q` (0 to 1) of all lies, within 1 %; 0 of none. */
   quantile(q: number): number
+  /** A copy, to compare with later. */
+  snapshot(): Quantiles
+  /** What was recorded after `earlier`, a snapshot of this sketch, for figures of a while. Throws a TypeError if it is none. */
+  since(earlier: Quantiles): Quantiles
 }
 
 const ACCURACY = 0.01
@@ -68,7 +72,36 @@ class LogBuckets implements Quantiles {
     // In the outer buckets lies all that is beyond them, too.
     if (index === 0) return Math.min(this.#min, LOWEST)
     if (index === this.#buckets.length - 1) return this.max
-    const middle = 2 * GAMMA ** (index + FIRST) / (GAMMA + 1)
-    return Math.max(this.#min, Math.min(this.max, middle))
+    return Math.max(this.#min, Math.min(this.max, middle(index)))
   }
+
+  snapshot(): Quantiles {
+    return this.#less(new LogBuckets())
+  }
+
+  since(earlier: Quantiles): Quantiles {
+    if (!(earlier instanceof LogBuckets) || earlier.count > this.count) {
+      throw new TypeError('quantiles: since takes an earlier snapshot of the same sketch')
+    }
+    return this.#less(earlier)
+  }
+
+  #less(earlier: LogBuckets): LogBuckets {
+    const rest = new LogBuckets()
+    const buckets = rest.#buckets
+    for (let at = 0; at < buckets.length; at++) buckets[at] = this.#buckets[at]! - earlier.#buckets[at]!
+    rest.count = this.count - earlier.count
+    if (rest.count === 0) return rest
+    rest.sum = Math.max(0, this.sum - earlier.sum)
+    // It only bounds, and may be older. So may the maximum, if it has not moved: then the last bucket in use says it, to 1 %.
+    rest.#min = this.#min
+    const last = buckets.findLastIndex((count) => count > 0)
+    rest.max = this.max > earlier.max || last === buckets.length - 1 ? this.max : Math.min(this.max, middle(last))
+    return rest
+  }
+}
+
+/** What is within 1 % of all that is in a bucket, if it is no outer one. */
+function middle(index: number): number {
+  return 2 * GAMMA ** (index + FIRST) / (GAMMA + 1)
 }

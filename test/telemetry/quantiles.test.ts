@@ -42,6 +42,39 @@ describe('lets the good through', () => {
     )
   })
 
+  test('property: what was recorded after a snapshot has its own quantiles, within 1 %, and leaves the snapshot alone', () => {
+    const value = fc.oneof(
+      fc.double({ min: 0.1, max: 2_000, noNaN: true }),
+      fc.constantFrom(0, 1e-4, 1, 1.02, 1e8, 1e9),
+    )
+    const values = fc.array(value, { maxLength: 100 })
+    fc.assert(
+      fc.property(values, values, fc.double({ min: 0, max: 1, noNaN: true }), (before, after, q) => {
+        const quantiles = of(before)
+        const earlier = quantiles.snapshot()
+        for (const one of after) quantiles.record(one)
+        const rest = quantiles.since(earlier)
+        expect(rest.count).toBe(after.length)
+        expect(rest.sum).toBeCloseTo(after.reduce((sum, one) => sum + one, 0), -2)
+        expect(earlier.quantile(q)).toBe(of(before).quantile(q))
+        const right = after.length === 0 ? 0 : exact(after, q)
+        // In the outer buckets lies all that is beyond them.
+        if (right <= 1e-3) expect(rest.quantile(q)).toBeLessThanOrEqual(1e-3)
+        else if (right >= 1e8) expect(rest.quantile(q)).toBeGreaterThanOrEqual(1e8)
+        else expect(Math.abs(rest.quantile(q) - right)).toBeLessThanOrEqual(right * 0.01 + 1e-9 * right)
+      }),
+    )
+  })
+
+  test('a snapshot is whole: it tells what the sketch told', () => {
+    const quantiles = of([3, 1, 2])
+    const copy = quantiles.snapshot()
+    quantiles.record(1_000)
+    expect(copy).toMatchObject({ count: 3, sum: 6, max: 3 })
+    expect(quantiles.since(copy)).toMatchObject({ count: 1, sum: 1_000, max: 1_000 })
+    expect(quantiles.since(copy.snapshot()).quantile(0)).toBeCloseTo(1_000, -1)
+  })
+
   test('one value is all its quantiles', () => {
     const quantiles = of([17.3])
     expect([0, 0.5, 0.99, 1].map((q) => quantiles.quantile(q))).toEqual([17.3, 17.3, 17.3, 17.3])
@@ -65,5 +98,18 @@ describe('survives the broken', () => {
   test('what is beyond its range is never told to be more than there was', () => {
     expect(of([1e-9, 1e12]).quantile(0)).toBe(1e-9)
     expect(of([1e12, 1e12, 1e12]).quantile(0.5)).toBe(1e12)
+  })
+
+  test('since a snapshot, too, what is beyond its range counts as the largest seen', () => {
+    const quantiles = of([1e12])
+    const earlier = quantiles.snapshot()
+    quantiles.record(1e12)
+    expect(quantiles.since(earlier)).toMatchObject({ count: 1, max: 1e12 })
+  })
+
+  test('what is no snapshot of this sketch is refused', () => {
+    const quantiles = of([1, 2])
+    expect(() => of([1]).since(quantiles)).toThrow(TypeError)
+    expect(() => quantiles.since({ ...quantiles.snapshot() } as never)).toThrow(TypeError)
   })
 })
