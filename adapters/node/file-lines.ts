@@ -1,14 +1,28 @@
 /** Lines to a file, on Node, Bun and Deno: the disk is never waited for by a request. */
-import { close as closeFile, open, openSync, write, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { Bytes } from '../../src/core/body.ts'
 import type { LineSink } from '../../src/core/log.ts'
 import { consoleLog, safely } from '../../src/core/log.ts'
 import type { Duration, Size } from '../../src/core/quantity.ts'
-import { bytes, milliseconds } from '../../src/core/quantity.ts'
+import { bytes, count, milliseconds } from '../../src/core/quantity.ts'
+import type { Rotation } from './rotation.ts'
+import { LogFile } from './rotation.ts'
+
+/** When {@link fileLines} begins another file. */
+export interface RotateOptions {
+  /** How large a file may become; a line that is longer has one to itself. (`'10mb'`) */
+  readonly size?: Size | undefined
+  /** How many full files are kept, beside the one that is written. (5) */
+  readonly keep?: number | undefined
+}
 
 /** Options of {@link fileLines}. */
 export interface FileLinesOptions {
+  /**
+   * Moves a full file aside: `app.log` becomes `app.log.1`, that `app.log.2`, and the oldest is removed. `true` is 10
+   * MB and 5 kept. (false: the file grows, or logrotate moves it)
+   */
+  readonly rotate?: boolean | RotateOptions | undefined
   /** How long a line may wait in memory for others to be written with. (`'100ms'`) */
   readonly flushEvery?: Duration | undefined
   /** How much may wait for a slow disk; lines beyond it are dropped and counted. (`'8mb'`) */
@@ -29,16 +43,21 @@ const BATCH = 65_536
 const CHUNK = 2 * BATCH
 
 /**
- * A sink that appends lines to a file, in batches, one write at a time. Opens it (mode 0600) on the first line. Never
- * throws and never blocks; lost lines are counted, and reported once per outage on standard error. What still waits when
- * the process exits is written then, synchronously.
+ * A sink that appends lines to a file, in batches, one write at a time. Opens it (mode 0600) on the first line, and
+ * begins a line of its own where a process that was killed left half a one. Never throws and never blocks; lost lines
+ * are counted, and reported once per outage on standard error. What still waits when the process exits is written then,
+ * synchronously.
+ *
+ * Several processes may share a file, and any program may move it away: it is looked for once a second, and opened
+ * anew. Throws a TypeError for a bad option.
  *
  * @example
- * accessLog({ write: fileLines('access.log') })
+ * accessLog({ write: fileLines('access.log', { rotate: true }) })
  */
 export function fileLines(path: string, options: FileLinesOptions = {}): FileLines {
   const sink = new File(
     path,
+    rotationOf(options.rotate ?? false),
     milliseconds(options.flushEvery ?? '100ms', 'fileLines: flushEvery'),
     bytes(options.maxBuffered ?? '8mb', 'fileLines: maxBuffered'),
   )
@@ -49,42 +68,48 @@ export function fileLines(path: string, options: FileLinesOptions = {}): FileLin
   }) as FileLines
 }
 
-/** Lines as bytes, and how many: what is lost is counted in lines. */
-interface Batch {
-  readonly bytes: Uint8Array
-  readonly lines: number
+function rotationOf(rotate: boolean | RotateOptions): Rotation | undefined {
+  if (rotate === false) return undefined
+  if (rotate !== true && (typeof rotate !== 'object' || rotate === null)) {
+    throw new TypeError('fileLines: rotate must be true, false, or { size, keep }')
+  }
+  const { size = '10mb', keep = 5 } = rotate === true ? {} : rotate
+  return { size: bytes(size, 'fileLines: rotate.size'), keep: count(keep, 'fileLines: rotate.keep') }
 }
 
 const ENCODER = new TextEncoder()
+const NEWLINE = 10
 
 /**
- * Each line becomes bytes as it arrives, while its pieces are warm. Kept as text and converted by the batch, its two dozen
- * pieces were read again long after, from main memory: on Bun that took as long as making the response.
+ * Each line becomes bytes as it arrives, while its pieces are warm. Kept as text and converted by the batch, its two
+ * dozen pieces were read again long after, from main memory: on Bun that took as long as making the response.
  */
 class File {
   readonly #path: string
   readonly #every: number
   readonly #most: number
+  readonly #file: LogFile
   dropped = 0
   #chunk: Bytes = new Uint8Array(0)
   #spare: Bytes | undefined
   #at = 0
-  #lines = 0
-  /** Full chunks that wait for the disk, and their bytes together with those on their way. */
-  readonly #full: Batch[] = []
+  /** Full chunks that wait for the disk, and their bytes together with those of the one that is being written. */
+  readonly #full: Bytes[] = []
   #held = 0
-  #writing: Batch | undefined
-  #fd: number | undefined
+  #writing: Bytes | undefined
+  /** What of it is not on its way. */
+  #rest: Bytes = this.#chunk
   #timer: ReturnType<typeof setTimeout> | undefined
   #listening = false
   #complained = false
   #closed: Promise<void> | undefined
   #idle: (() => void) | undefined
 
-  constructor(path: string, every: number, most: number) {
+  constructor(path: string, rotation: Rotation | undefined, every: number, most: number) {
     this.#path = path
     this.#every = every
     this.#most = most
+    this.#file = new LogFile(path, rotation, (why, error) => this.#say(why, 'log-not-rotated', error))
   }
 
   add(line: string): void {
@@ -97,8 +122,7 @@ class File {
     const room = line.length * 3 + 1
     if (this.#chunk.length - this.#at < room) this.#turn(room)
     this.#at += ENCODER.encodeInto(line, this.#chunk.subarray(this.#at)).written
-    this.#chunk[this.#at++] = 10
-    this.#lines++
+    this.#chunk[this.#at++] = NEWLINE
     if (this.#writing !== undefined) return
     if (this.#at >= BATCH) this.#flush()
     else if (this.#timer === undefined) this.#wait()
@@ -107,13 +131,12 @@ class File {
   /** Puts the chunk that is being filled with those that wait, and takes another. */
   #turn(room: number): void {
     if (this.#at > 0) {
-      this.#full.push({ bytes: this.#chunk.subarray(0, this.#at), lines: this.#lines })
+      this.#full.push(this.#chunk.subarray(0, this.#at))
       this.#held += this.#at
     }
     this.#chunk = room <= CHUNK && this.#spare !== undefined ? this.#spare : new Uint8Array(Math.max(CHUNK, room))
     this.#spare = undefined
     this.#at = 0
-    this.#lines = 0
   }
 
   #wait(): void {
@@ -131,66 +154,48 @@ class File {
     if (this.#writing !== undefined) return
     if (this.#full.length === 0) this.#turn(0)
     const batch = this.#writing = this.#full.shift()
-    if (batch === undefined) {
-      this.#idle?.()
-      return
-    }
-    if (this.#fd !== undefined) return this.#write(batch)
-    open(this.#path, 'a', 0o600, (error, fd) => {
-      if (error) return this.#failed(batch, error)
-      this.#fd = fd
-      this.#write(batch)
-    })
+    if (batch === undefined) this.#idle?.()
+    else void this.#write(batch)
   }
 
-  #write(batch: Batch, from = 0): void {
-    write(this.#fd!, batch.bytes, from, batch.bytes.length - from, null, (error, length) => {
-      if (error) this.#failed(batch, error)
-      // A disk may take less than it was given.
-      else if (from + length < batch.bytes.length) this.#write(batch, from + length)
-      else {
-        this.#complained = false
-        this.#written(batch)
+  async #write(batch: Bytes): Promise<void> {
+    let part = this.#rest = batch
+    try {
+      while (this.#rest.length > 0) {
+        part = this.#rest
+        const length = await this.#file.room(part)
+        part = part.subarray(0, length)
+        this.#rest = this.#rest.subarray(length)
+        await this.#file.write(part)
       }
-    })
-  }
-
-  #failed(batch: Batch, error: Error): void {
-    this.dropped += batch.lines
-    this.#complain('lines are dropped, the file cannot be written', error)
-    this.#written(batch)
-  }
-
-  /** Once per outage: lost lines must not be lost silently, nor fill another log. */
-  #complain(what: string, error?: Error): void {
-    if (this.#complained) return
-    this.#complained = true
-    safely(consoleLog, {
-      level: 'error',
-      message: `fileLines: ${what}`,
-      code: 'log-lines-dropped',
-      path: this.#path,
-      error,
-    })
-  }
-
-  #written({ bytes }: Batch): void {
-    this.#held -= bytes.length
+      this.#complained = false
+    } catch (error) {
+      this.dropped += linesIn(part) + (part === this.#rest ? 0 : linesIn(this.#rest))
+      this.#complain('lines are dropped, the file cannot be written', error)
+      this.#rest = this.#rest.subarray(this.#rest.length)
+    }
+    this.#held -= batch.length
     this.#writing = undefined
-    if (bytes.buffer.byteLength === CHUNK) this.#spare = new Uint8Array(bytes.buffer as ArrayBuffer)
+    if (batch.buffer.byteLength === CHUNK) this.#spare = new Uint8Array(batch.buffer)
     if (this.#full.length > 0 || this.#at >= BATCH || this.#closed !== undefined) this.#flush()
     else if (this.#at > 0) this.#wait()
   }
 
+  /** Once per outage: lost lines must not be lost silently, nor fill another log. */
+  #complain(what: string, error?: unknown): void {
+    if (this.#complained) return
+    this.#complained = true
+    this.#say(what, 'log-lines-dropped', error)
+  }
+
+  #say(what: string, code: string, error: unknown): void {
+    safely(consoleLog, { level: 'error', message: `fileLines: ${what}`, code, path: this.#path, error })
+  }
+
   readonly #onExit = (): void => {
-    // A batch whose file is not open yet is not on its way; one whose file is, the system finishes.
-    const first = this.#fd === undefined && this.#writing !== undefined ? [this.#writing] : []
     this.#turn(0)
     try {
-      for (const { bytes } of [...first, ...this.#full]) {
-        this.#fd ??= openSync(this.#path, 'a', 0o600)
-        writeSync(this.#fd, bytes)
-      }
+      this.#file.finish([this.#rest, ...this.#full].filter(({ length }) => length > 0))
     } catch {
       // Nowhere left to say it.
     }
@@ -202,12 +207,16 @@ class File {
       this.#idle = () => {
         this.#idle = undefined
         process.off('exit', this.#onExit)
-        if (this.#fd === undefined) resolve()
-        else closeFile(this.#fd, () => resolve())
-        this.#fd = undefined
+        resolve(this.#file.close())
       }
       // `#closed` is set when this runs.
       queueMicrotask(() => this.#flush())
     })
   }
+}
+
+function linesIn(bytes: Uint8Array): number {
+  let lines = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines++
+  return lines
 }

@@ -108,6 +108,8 @@ class Reading {
   #truncated = 0
   #dropped = 0
   #fault: AuditReport['fault']
+  /** Lines just read that are good only if a new chain begins behind them: the first, and how many were cut. */
+  #gap: { readonly line: number; cut: number } | undefined
 
   constructor(keys: ReadonlyMap<string, CryptoKey> | undefined, partial: boolean) {
     this.#keys = keys
@@ -123,25 +125,48 @@ class Reading {
     if (this.failed) return
     for (const checked of await Promise.all(lines.map((line) => this.#check(line)))) {
       this.#read++
-      const why = checked === undefined ? 'malformed' : checked.fault ?? this.#place(checked.link)
+      if (checked === 'cut' || (checked === 'empty' && this.#read > 1)) {
+        this.#gap ??= { line: this.#read, cut: 0 }
+        if (checked === 'cut') this.#gap.cut++
+        continue
+      }
+      const good = typeof checked === 'object' && checked.fault === undefined ? checked : undefined
+      if (!this.#bridge(good !== undefined && this.#begins(good.link))) return
+      const why = typeof checked !== 'object' ? 'malformed' : checked.fault ?? this.#place(checked.link)
       if (why !== undefined) {
         this.#fault = { line: this.#read, why }
         return
       }
       this.#lines++
-      if (checked!.behindCut) this.#truncated++
+      if (good!.behindCut) this.#truncated++
     }
+  }
+
+  /** Is it the first line of a chain? Those before it may be the ones that were lost. */
+  #begins({ chain, seq, lost }: Link): boolean {
+    return seq <= lost && !this.#places.has(chain)
+  }
+
+  /** Passes what stands between the lines of a killed process and those of the next, which began a line of its own. */
+  #bridge(begins: boolean): boolean {
+    if (this.#gap === undefined) return true
+    if (begins) this.#truncated += this.#gap.cut
+    else this.#fault = { line: this.#gap.line, why: 'malformed' }
+    this.#gap = undefined
+    return begins
   }
 
   /** What stands behind the last newline: a line that was cut, or one that lacks only its newline. */
   async takeLast(line: string): Promise<void> {
     if (!isCut(line)) return await this.take([line])
+    this.#bridge(true)
     const at = afterCut(line)
     // Behind a line that was cut, another that was.
     this.#truncated += at < 0 ? 1 : 2
   }
 
   report(): AuditReport {
+    this.#bridge(false)
     const open = [...this.#places.values()].filter(({ ended }) => !ended).length
     return {
       ok: !this.failed,
@@ -156,13 +181,14 @@ class Reading {
   }
 
   /** The line by itself. */
-  async #check(line: string): Promise<Checked | undefined> {
+  async #check(line: string): Promise<Checked | 'cut' | 'empty' | undefined> {
+    if (line === '') return 'empty'
     const link = linkOf(line)
     const fault = link && await this.#faultOf(link)
     if (link !== undefined && fault === undefined) return { link, fault, behindCut: false }
     // Only what is no good line may be one that was cut, and a good one behind it.
     const at = afterCut(line)
-    if (at < 0) return link && { link, fault, behindCut: false }
+    if (at < 0) return link ? { link, fault, behindCut: false } : isCut(line) ? 'cut' : undefined
     const later = linkOf(line.slice(at))
     return later && { link: later, fault: await this.#faultOf(later), behindCut: true }
   }

@@ -232,6 +232,32 @@ describe('survives the broken', () => {
     expect(await verifyAudit(all, { keys: KEYS })).toMatchObject({ fault: { line: 3, why: 'missing' } })
   })
 
+  test('kill -9: the next process begins a line of its own', async () => {
+    const killed = await chainOf(5, { close: false })
+    const next = await chainOf(5)
+    const other = await chainOf(2)
+    for (let length = 1; length < killed[4]!.length; length += 7) {
+      const cut = killed[4]!.slice(0, length)
+      const all = text([...killed.slice(0, 4), cut, ...next])
+      expect(await verifyAudit(all, { keys: KEYS })).toMatchObject({ ok: true, lines: 10, chains: 2, truncated: 1 })
+      // Two that began at once, and one that was killed at its first line.
+      const two = text([...killed.slice(0, 4), cut, ...next, '', ...other, cut]) + cut
+      expect(await verifyAudit(two, { keys: KEYS })).toMatchObject({ ok: true, lines: 13, chains: 3, truncated: 3 })
+      // Nobody went on behind it, or the same process did.
+      for (const after of [[], killed.slice(4)]) {
+        const bad = text([...killed.slice(0, 4), cut, ...after])
+        expect(await verifyAudit(bad, { keys: KEYS })).toMatchObject({ fault: { line: 5, why: 'malformed' }, lines: 4 })
+      }
+    }
+    // A first line that was altered into half a one is none.
+    const halved = text([next[0]!.slice(0, -1), ...next.slice(1)])
+    for (const partial of [false, true]) {
+      expect(await verifyAudit(halved, { partial })).toMatchObject({ fault: { line: 1, why: 'malformed' }, lines: 0 })
+    }
+    expect(await verifyAudit(text(['', ...next]))).toMatchObject({ fault: { line: 1, why: 'malformed' } })
+    expect(await verifyAudit(text([...next, '']))).toMatchObject({ fault: { line: 7, why: 'malformed' } })
+  })
+
   test('what is no log is named in its first line, and never kept whole', async () => {
     expect(await verifyAudit('hello\n')).toMatchObject({ fault: { line: 1, why: 'malformed' } })
     expect(await verifyAudit('hello')).toMatchObject({ fault: { line: 1, why: 'malformed' }, truncated: 0 })
