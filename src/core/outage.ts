@@ -60,6 +60,8 @@ interface Breaker {
   openedAt: number | undefined
   nextProbe: number
   probing: boolean
+  /** One request tries for itself. */
+  trying: boolean
   /** When a call was last answered in time. */
   answeredAt: number
   /** When the last outage was over. */
@@ -69,6 +71,21 @@ interface Breaker {
 }
 
 const breakers = new WeakMap<object, Breaker>()
+
+/** A store's breaker, as operators see it. */
+export interface BreakerReport {
+  /** `half-open`: nobody waits for the store, and it is being asked just now whether it is back. */
+  readonly state: 'closed' | 'open' | 'half-open'
+  /** In a row. */
+  readonly failures: number
+}
+
+/** What is known of a store, the very object that wrappers were given. One that was never asked is `closed`. */
+export function breakerOf(store: object): BreakerReport {
+  const breaker = breakers.get(store)
+  if (breaker?.openedAt === undefined) return { state: 'closed', failures: breaker?.failures ?? 0 }
+  return { state: breaker.probing || breaker.trying ? 'half-open' : 'open', failures: breaker.failures }
+}
 
 /** One user's way to a store. Users of the same store object share its breaker. */
 export class Gate {
@@ -121,6 +138,7 @@ export class Gate {
         openedAt: undefined,
         nextProbe: 0,
         probing: false,
+        trying: false,
         answeredAt: -Infinity,
         closedAt: -Infinity,
         alarmedAt: undefined,
@@ -135,6 +153,7 @@ export class Gate {
     const now = circumstance.clock.monotonic()
     if (now - breaker.openedAt! >= this.#openFor) {
       breaker.openedAt = now
+      breaker.trying = true
       breaker.probing = false // one that is still out was cut off with its request
       return true
     }
@@ -199,6 +218,7 @@ export class Gate {
 
   #answered(breaker: Breaker, { clock }: Circumstance): void {
     breaker.failures = 0
+    breaker.trying = false
     if (breaker.openedAt === undefined) return
     const now = clock.monotonic()
     breaker.openedAt = undefined
@@ -212,6 +232,7 @@ export class Gate {
 
   #failed(breaker: Breaker, { clock }: Circumstance, cause: unknown, silent = false): void {
     breaker.failures++
+    breaker.trying = false
     const now = clock.monotonic()
     if (breaker.openedAt === undefined) {
       if (!silent && breaker.failures < this.#failures) return

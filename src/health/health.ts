@@ -79,6 +79,12 @@ export interface HealthOptions {
   readonly description?: string | undefined
 }
 
+/** What {@link health} knows, for `opsPage` or a page of yours. */
+export interface ReportsHealth {
+  /** All that there is to say, from the run of the checks that also answers `ready` and `full`. Never rejects. */
+  readonly report: (context: Context) => Promise<HealthReport>
+}
+
 /**
  * Answers the questions of load balancers and orchestrators, before any limit and without a log line.
  *
@@ -97,7 +103,7 @@ export interface HealthOptions {
  * @example
  * health({ checks: { database: sqlProbe(pool), mail: { check: httpProbe('http://mail.internal/ping'), critical: false } } })
  */
-export function health(options: HealthOptions = {}): Wrapper {
+export function health(options: HealthOptions = {}): Wrapper & ReportsHealth {
   const { live = '/health/live', ready = '/health/ready', full = '/health', detail, format = healthJson } = options
   const { version, releaseId, serviceId, description } = options
   const timeout = deadline(options.timeout ?? '1s', 'health: timeout')
@@ -133,7 +139,13 @@ export function health(options: HealthOptions = {}): Wrapper {
     return current.findings
   }
 
-  return (next) => (request, context) => {
+  const report = async (context: Context): Promise<HealthReport> => {
+    const { status, checks } = await findings(context)
+    const said = { version, releaseId, serviceId, description, checks }
+    return context.platform.draining ? { status: 'fail', output: 'draining', ...said } : { status, ...said }
+  }
+
+  const wrapper: Wrapper = (next) => (request, context) => {
     if (!isOurs(request, context) || (request.method !== 'GET' && request.method !== 'HEAD')) {
       return next(request, context)
     }
@@ -148,6 +160,7 @@ export function health(options: HealthOptions = {}): Wrapper {
       return respond(report, at, format)
     })
   }
+  return Object.assign(wrapper, { report })
 }
 
 interface Run {
