@@ -3,7 +3,8 @@
  *
  * Every public name, grouped as the README is. The adapters have sub-paths of their own: `sallyport/node`, `/bun`, `/deno`,
  * `/cloudflare`, `/hono`, `/fetch`, and `/file` for disks; so have the stores that processes share: `/redis`, `/upstash`,
- * `/durable-object`, `/rate-limit-binding`, `/deno-kv`; and what not every service takes in: `/uploads`, `/schemas`, `/html`.
+ * `/durable-object`, `/rate-limit-binding`, `/deno-kv`; and what not every service needs: `/uploads`, `/schemas`, `/html`,
+ * `/otel`, `/ops`.
  *
  * @module
  */
@@ -64,7 +65,7 @@ export { type MemoryStore, memoryStore, type MemoryStoreOptions } from './stores
 export { type MemoryLeases, memoryLeases, type MemoryLeasesOptions } from './stores/memory-leases.ts'
 export { type MemoryRecords, memoryRecords, type MemoryRecordsOptions } from './stores/memory-records.ts'
 export { tiered, type TieredOptions } from './stores/tiered.ts'
-export type { OutageOptions } from './core/outage.ts'
+export { breakerOf, type BreakerReport, type OutageOptions } from './core/outage.ts'
 export type {
   Lease,
   Leased,
@@ -105,7 +106,29 @@ export type { OutputOf, SchemaIssue, SchemaResult, StandardSchema } from './inpu
 export { type StructureFault, structureFault, type StructureLimits } from './input/structure.ts'
 
 // What is seen
-export { accessLog, type AccessLogOptions } from './logging/access-log.ts'
+export { createLogger, type LineLogger, type LoggerOptions } from './logging/logger.ts'
+export type { LeastLevel } from './logging/levels.ts'
+export { requestLogger, type RequestLoggerOptions, type RequestStorage } from './logging/request-logger.ts'
+export { type AccessLog, accessLog, type AccessLogOptions } from './logging/access-log.ts'
+export { bodyLog, type BodyLogOptions } from './logging/body-log.ts'
+export type { BodyKind } from './logging/body-text.ts'
+export { prettyLines, type PrettyLinesOptions } from './logging/pretty.ts'
+export { type Streams, streams } from './logging/streams.ts'
+export { queued, type QueuedOptions } from './logging/queued.ts'
+export { httpLines, type HttpLinesOptions } from './logging/http-lines.ts'
+export type { WaitingSink } from './logging/losses.ts'
+export {
+  type BridgeOptions,
+  type LogTapeLevel,
+  logtapeLog,
+  type LogTapeLogger,
+  type LogTapeRecord,
+  logtapeSink,
+  pinoDestination,
+  type PinoFunction,
+  pinoLog,
+  type PinoLogger,
+} from './logging/bridges.ts'
 export { type AuditLog, auditLog, type AuditLogOptions } from './logging/audit.ts'
 export { type AuditKey, auditKeys } from './logging/audit-chain.ts'
 export type {
@@ -155,6 +178,31 @@ export {
   type MetricsPageOptions,
   metricsText,
 } from './telemetry/openmetrics.ts'
+export { type MeasuredStore, measuredStore, type MeasuredStoreOptions } from './telemetry/measured-store.ts'
+export {
+  type Alerts,
+  type AlertsOptions,
+  createAlerts,
+  watchAlerts,
+  type WatchAlertsOptions,
+} from './telemetry/alerts.ts'
+export type { Alert, AlertChange } from './telemetry/alerts/watch.ts'
+export type { AlertChannel, AlertEvent, AlertNotice, AlertSeverity } from './telemetry/alerts/notice.ts'
+export {
+  type AlertRule,
+  errorRateRule,
+  type ErrorRateRuleOptions,
+  type LatencyFigure,
+  latencyRule,
+  type LatencyRuleOptions,
+  probeRule,
+  type ProbeRuleOptions,
+  standardRules,
+  type StandardRulesOptions,
+} from './telemetry/alerts/rules.ts'
+export { alertLog, type AlertMail, alertMail, alertSlack, type AlertSlackOptions } from './telemetry/alerts/channels.ts'
+export { alertWebhook, type AlertWebhookOptions } from './telemetry/alerts/webhook.ts'
+export type { PostOptions } from './telemetry/alerts/post.ts'
 export type { PerformanceFigures } from './telemetry/performance.ts'
 export { createQuantiles, type Quantiles } from './telemetry/quantiles.ts'
 export {
@@ -164,6 +212,7 @@ export {
   type HealthCheck,
   type HealthOptions,
   type HealthStatus,
+  type ReportsHealth,
   type WeighedCheck,
 } from './health/health.ts'
 export { healthComponents, type HealthFormat, healthJson, type HealthReport, healthSections } from './health/bodies.ts'
@@ -179,8 +228,28 @@ export {
   type SqlProbeOptions,
   storeProbe,
 } from './health/probes.ts'
-export { consoleLines, consoleLog, type LineSink, type Log, type LogLevel, type LogRecord } from './core/log.ts'
-export { jsonLine, redact, REDACTED, SECRET_WORDS, secretKeys, type SecretTest } from './core/redact.ts'
+export {
+  consoleLines,
+  consoleLog,
+  type LineSink,
+  type Log,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  type LogRecord,
+} from './core/log.ts'
+export {
+  jsonLine,
+  redact,
+  REDACTED,
+  type Redaction,
+  redaction,
+  type RedactionOptions,
+  SECRET_WORDS,
+  type SecretTest,
+  standardRedaction,
+} from './core/redact.ts'
+export { type Secret, secret } from './core/secret.ts'
 
 // Errors
 export { errors, type ErrorsOptions } from './core/errors.ts'
@@ -230,6 +299,7 @@ export {
 export type {
   HasClientIp,
   HasInput,
+  HasLog,
   HasNonce,
   HasParams,
   HasPrincipal,

@@ -2,12 +2,13 @@
 // [--parts memory,redis]`.
 import { parseArgs } from 'node:util'
 
-export const SUITES = ['http', 'wrappers', 'limits', 'input']
+export const SUITES = ['http', 'wrappers', 'limits', 'input', 'observe']
 const RUNTIMES = ['node', 'bun', 'deno']
 /** Of the suites that have parts. */
 const PARTS = {
   limits: ['memory', 'redis', 'rest', 'outage'],
   input: ['json', 'rows', 'hostile', 'upload', 'types'],
+  observe: ['line', 'span', 'series', 'heap', 'pipeline'],
 }
 
 /** Reads the arguments; a wrong one throws an Error that says which. */

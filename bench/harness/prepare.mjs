@@ -14,7 +14,7 @@ export function prepare(suites) {
 }
 
 const BUILT = join(TOP, 'dist', 'src', 'index.js')
-const OF_THE_BUILD = ['http', 'wrappers']
+const OF_THE_BUILD = ['http', 'wrappers', 'observe']
 const WANTED = join(BENCH, 'package-lock.json')
 const INSTALLED = join(BENCH, 'node_modules', '.package-lock.json')
 

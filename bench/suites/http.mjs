@@ -45,7 +45,7 @@ export async function run(options) {
   return rows
 }
 
-async function measureRuntime(runtime, apps, { rounds, warmupSeconds }) {
+export async function measureRuntime(runtime, apps, { rounds, warmupSeconds }) {
   console.log(`\nhttp on ${runtime} ${versionOf(runtime)}, ${LOAD_TOOL}, ${rounds} rounds`)
   const logs = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
   const running = []

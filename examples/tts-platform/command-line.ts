@@ -1,10 +1,8 @@
 /** The command line that every runtime's entry reads, and what it says when it listens. */
+import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { fileLines } from '../../adapters/file.ts'
-import type { LineSink } from '../../src/index.ts'
 import type { StoreChoice } from './store.ts'
 
 const USAGE = `Usage: npm start -- [options]
@@ -14,7 +12,10 @@ const USAGE = `Usage: npm start -- [options]
   --store memory|redis|upstash           where the limits count (memory)
   --redis URL                            for redis (REDIS_URL, or redis://127.0.0.1:6379)
   --rest URL --token TOKEN               for upstash (UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN)
-  --log FILE                             violations and security events (logs/rate-limit.log)
+  --logs FOLDER                          app.log, error.log, security.log, rate-limit.log and audit.log (logs)
+  --ops-token TOKEN                      opens /ops and /metrics (OPS_TOKEN, or one made at random and shown)
+  --otlp URL                             a collector of traces and metrics (OTEL_EXPORTER_OTLP_ENDPOINT, or none)
+  --webhook URL --webhook-secret SECRET  is told of alerts (ALERT_WEBHOOK_URL, ALERT_WEBHOOK_SECRET, or none)
   --uploads FOLDER                       uploaded recordings (uploads)
   --attached                             stop when standard input ends`
 
@@ -25,7 +26,12 @@ export interface CommandLine extends StoreChoice {
   readonly runtime: string
   readonly port: number
   readonly hostname: string
-  readonly file: string
+  readonly logs: string
+  readonly opsToken: string
+  /** Nobody chose it: it has to be shown. */
+  readonly opsTokenIsNew: boolean
+  readonly otlp: string | undefined
+  readonly webhook: { readonly url: string; readonly secret: string } | undefined
   readonly uploads: string
   readonly attached: boolean
 }
@@ -43,14 +49,18 @@ export function commandLine(args: string[] = process.argv.slice(2)): CommandLine
         redis: { type: 'string', default: process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379' },
         rest: { type: 'string', default: process.env['UPSTASH_REDIS_REST_URL'] ?? '' },
         token: { type: 'string', default: process.env['UPSTASH_REDIS_REST_TOKEN'] ?? '' },
-        log: { type: 'string', default: 'logs/rate-limit.log' },
+        logs: { type: 'string', default: 'logs' },
+        'ops-token': { type: 'string', default: process.env['OPS_TOKEN'] ?? '' },
+        otlp: { type: 'string', default: process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '' },
+        webhook: { type: 'string', default: process.env['ALERT_WEBHOOK_URL'] ?? '' },
+        'webhook-secret': { type: 'string', default: process.env['ALERT_WEBHOOK_SECRET'] ?? '' },
         uploads: { type: 'string', default: 'uploads' },
         attached: { type: 'boolean', default: false },
       },
     })
     const port = Number(values.port)
     if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError(`--port ${values.port} is no port`)
-    const { runtime, host: hostname, log: file, uploads, attached, store } = values
+    const { runtime, host: hostname, logs, uploads, attached, store, otlp } = values
     const { redis: redisUrl, rest: restUrl, token } = values
     if (!STORES.includes(store)) throw new TypeError(`--store ${store} is none of ${STORES.join(', ')}`)
     if (store === 'upstash' && !(URL.canParse(restUrl) && token !== '')) {
@@ -59,7 +69,16 @@ export function commandLine(args: string[] = process.argv.slice(2)): CommandLine
     if (store === 'redis' && runtime === 'workerd') {
       throw new TypeError('a Worker reaches Redis over REST: --store upstash')
     }
-    return { runtime, port, hostname, file, uploads, attached, store, redisUrl, restUrl, restToken: token }
+    if (otlp !== '' && !URL.canParse(otlp)) throw new TypeError(`--otlp ${otlp} is no URL`)
+    const webhook = { url: values.webhook, secret: values['webhook-secret'] }
+    if (webhook.url !== '' && webhook.secret === '') throw new TypeError('--webhook needs --webhook-secret')
+    return {
+      ...{ runtime, port, hostname, logs, uploads, attached, store, redisUrl, restUrl, restToken: token },
+      opsToken: values['ops-token'] || randomBytes(24).toString('base64url'),
+      opsTokenIsNew: values['ops-token'] === '',
+      otlp: otlp || undefined,
+      webhook: webhook.url === '' ? undefined : webhook,
+    }
   } catch (error) {
     return misused(error instanceof Error ? error.message : String(error))
   }
@@ -71,18 +90,24 @@ export function misused(message: string): never {
   process.exit(2)
 }
 
-/** The separate log of violations, where there is a disk. */
-export function violationFile({ file }: CommandLine): LineSink {
-  mkdirSync(dirname(file), { recursive: true })
-  return fileLines(file)
+/** Makes the folder of the logs. */
+export function folders({ logs }: CommandLine): void {
+  mkdirSync(logs, { recursive: true })
 }
 
-/** Says where it listens. With `--attached`, stops when whoever started it is gone, however that came about. */
+/** Says where it listens, and where to look. With `--attached`, stops when whoever started it is gone, however that came about. */
 export function announce(
   runtime: string,
   { url, close }: { readonly url: string; readonly close: () => Promise<void> },
-  { attached }: CommandLine,
+  { attached, logs, opsToken, opsTokenIsNew, otlp }: CommandLine,
 ): void {
   if (attached) process.stdin.resume().on('end', () => void close().finally(() => process.exit(0)))
-  console.log(`tts-platform on ${runtime} listening on ${url}`)
+  const token = opsTokenIsNew ? opsToken : 'the ops token'
+  const files = runtime === 'workerd' ? 'this terminal' : `${logs}/{app,error,security,rate-limit,audit}.log`
+  console.log(`tts-platform on ${runtime} listening on ${url}
+  what happens   ${url}/ops        (user: ops, password: ${token})
+  metrics        ${url}/metrics    (the same, or as a bearer token)
+  health         ${url}/health
+  logs           ${files}
+  traces         ${otlp ?? 'only their ids: --otlp URL sends them to a collector'}`)
 }

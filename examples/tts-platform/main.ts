@@ -1,9 +1,8 @@
 /** `npm start -- --runtime node|bun|deno|workerd|hono --port N`: the same service on any runtime. */
 import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { commandLine, misused } from './command-line.ts'
+import { type CommandLine, commandLine, misused } from './command-line.ts'
 import type { StoreChoice } from './store.ts'
 
 const line = commandLine()
@@ -21,8 +20,8 @@ switch (line.runtime) {
     run(binary('@oven/bun-*/bin/bun', 'bun'), ['run', file('serve.bun.ts')])
     break
   case 'deno': {
-    const folders = [dirname(line.file), line.uploads].join()
-    const hosts = [line.hostname, ...storeHosts(line)].join()
+    const folders = [line.logs, line.uploads].join()
+    const hosts = [line.hostname, ...storeHosts(line), ...calledHosts(line)].join()
     const allowed = [`--allow-net=${hosts}`, '--allow-env', `--allow-read=${folders}`, `--allow-write=${folders}`]
     run(binary('@deno/*/deno', 'deno'), ['run', '--no-lock', '--cached-only', ...allowed, file('serve.deno.ts')])
     break
@@ -37,6 +36,11 @@ switch (line.runtime) {
 /** What the store is reached at. */
 function storeHosts({ store, redisUrl, restUrl }: StoreChoice): string[] {
   return store === 'memory' ? [] : [new URL(store === 'redis' ? redisUrl : restUrl).host]
+}
+
+/** Who is told of what is seen. */
+function calledHosts({ otlp, webhook }: CommandLine): string[] {
+  return [otlp, webhook?.url].flatMap((url) => url === undefined ? [] : [new URL(url).host])
 }
 
 /** The binary that npm installed for this machine, or the one on PATH. */

@@ -8,7 +8,7 @@ export type Routes<Needs> = Readonly<Record<string, Handler<Needs & HasParams>>>
 export function router<Needs>(table: Routes<Needs>): Handler<Needs> {
   const routes = Object.entries(table).map(([route, handler]) => {
     const [method, path] = route.split(' ') as [string, string]
-    return { method, segments: path.split('/'), handler }
+    return { method, path, segments: path.split('/'), handler }
   })
   return (request, context) => {
     const segments = pathOf(request).split('/')
@@ -17,6 +17,7 @@ export function router<Needs>(table: Routes<Needs>): Handler<Needs> {
     for (const route of routes) {
       const params = match(route.segments, segments)
       if (params === undefined) continue
+      context.attributes['http.route'] = route.path
       if (route.method === method) return route.handler(request, extend(context, { params }))
       allowed.push(route.method === 'GET' ? 'GET, HEAD' : route.method)
     }

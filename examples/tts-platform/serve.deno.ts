@@ -1,15 +1,11 @@
 import { closeOnSignal, onUncaught, serve } from '../../adapters/deno.ts'
-import { folderSink } from '../../adapters/file.ts'
-import { createApp } from './app.ts'
-import { announce, commandLine, violationFile } from './command-line.ts'
+import { announce, commandLine } from './command-line.ts'
+import { createService, together } from './server.ts'
 import { openStore } from './store.ts'
 
 const line = commandLine()
-const store = await openStore(line)
-const server = await serve(
-  createApp({ samples: folderSink(line.uploads), violations: violationFile(line), store }),
-  line,
-)
+const service = createService(line, await openStore(line))
+const server = together(await serve(service.handler, line), service)
 closeOnSignal(server)
 onUncaught(server)
 announce('deno', server, line)

@@ -14,6 +14,10 @@ interface Env {
   readonly DATASETS?: R2BucketLike
   /** On this machine. */
   readonly FILES?: Fetcher
+  /** Opens `/ops` and `/metrics`; without it nobody may see them. A secret: `wrangler secret put OPS_TOKEN`. */
+  readonly OPS_TOKEN?: string
+  /** A collector of spans and metrics. */
+  readonly OTLP_URL?: string
   readonly UPSTASH_REDIS_REST_URL?: string
   readonly UPSTASH_REDIS_REST_TOKEN?: string
 }
@@ -26,9 +30,9 @@ function samplesOf({ DATASETS, FILES }: Env): SampleSink {
 }
 
 function serviceFor(env: Env): WorkerLike<Env> {
-  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token = '' } = env
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token = '', OPS_TOKEN: opsToken, OTLP_URL: otlp } = env
   const store = url === undefined ? memoryStore() : upstashStore(new Redis(restOptions(url, token)))
-  return toCloudflare<Env>(createApp({ store, samples: samplesOf(env) }))
+  return toCloudflare<Env>(createApp({ store, samples: samplesOf(env), opsToken, otlp }).handler)
 }
 
 const worker: WorkerLike<Env> = {

@@ -1,13 +1,16 @@
 /**
- * Turns anything into one line of JSON that holds no secret, whatever it is given.
+ * Turns anything into one line of JSON that holds no secret, whatever it is given: none under a name that says so, and none
+ * that shows by its shape (`secret-text.ts`).
  *
  * Keys are matched by words after splitting case, `_`, `-` and `.` and dropping a last number: `apiKey`, `api_key`,
  * `x-api-key` and `key2` are hidden; `monkey` and `keyboard` are not. A word of five letters or more also counts at the end
- * of another (`x-csrftoken`, `dbpassword`). Works on a copy, never throws, and is bounded: depth, entries and length. Logging must
- * not be able to delay or break a request, and a hostile object must not be able to make it.
+ * of another (`x-csrftoken`, `dbpassword`). Works on a copy, never throws, and is bounded: depth, entries and length. Logging
+ * must not be able to delay or break a request, and a hostile object must not be able to make it.
  */
 
-/** The words that make a key secret. Two joined by a space must stand side by side. */
+import { secretText } from './secret-text.ts'
+
+/** The words that make a key secret. Two joined by a space must stand side by side, or be one. */
 export const SECRET_WORDS: readonly string[] = [
   'password',
   'passwd',
@@ -17,9 +20,6 @@ export const SECRET_WORDS: readonly string[] = [
   'token',
   'key',
   'apikey',
-  'apisecret',
-  'accesstoken',
-  'refreshtoken',
   'authorization',
   'cookie',
   'jwt',
@@ -29,15 +29,11 @@ export const SECRET_WORDS: readonly string[] = [
   'cvv',
   'cvc',
   'credential',
-  'credentials',
   'signature',
   'encryptionkey',
   'privatekey',
-  'creditcard',
   'credit card',
   'card number',
-  'cardnumber',
-  'sessionid',
   'session id',
 ]
 
@@ -47,32 +43,32 @@ export const REDACTED = '[redacted]'
 const DEPTH = 8
 const ENTRIES = 100
 const TEXT = 2_048
-const ALL_TEXT = 65_536
+const ALL_TEXT = 32_768
+const NAME = 200
+
+/** Marks what is a secret by itself, whichever copy of this module made it. */
+export const SECRET: unique symbol = /* @__PURE__ */ Symbol.for('sallyport.secret')
 
 /** Says whether a key's value must not be written. */
 export type SecretTest = (key: string) => boolean
 
 /**
- * Compiles a list of words into a test. Remembers up to 1,000 short keys, so that the usual ones cost a look-up; then it starts
- * anew, so that nobody can fill it with keys of his own for good.
+ * Compiles a list of words, or names in any case style, into a test. Remembers up to 1,000 short keys, so that the usual ones
+ * cost a look-up; then it starts anew, so that nobody can fill it with keys of his own for good.
  */
 export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest {
-  const singles = new Set(words.filter((word) => !word.includes(' ')))
-  const pairs = new Set(words.filter((word) => word.includes(' ')))
+  const names = words.map(wordsOf)
+  const singles = new Set(names.map((parts) => parts.join('')))
   const long = [...singles].filter((word) => word.length >= 5)
+  const phrases = names.filter((parts) => parts.length > 1).map((parts) => ` ${parts.join(' ')} `)
   const known = new Map<string, boolean>()
   return (key) => {
     let secret = known.get(key)
     if (secret === undefined) {
-      const parts = key.slice(0, 200).replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4').toLowerCase()
-        .split(/[^\p{L}\d]+/u).map((part) => part.replace(/\d+$/, ''))
-      const stem = (word: string): string => word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word
-      secret = parts.some((part, i) =>
-        singles.has(part) || singles.has(stem(part)) || pairs.has(`${part} ${stem(parts[i + 1] ?? '')}`) ||
-        long.some((word) =>
-          stem(part).endsWith(word)
-        )
-      ) || singles.has(parts.join(''))
+      const parts = wordsOf(key)
+      const phrase = ` ${parts.join(' ')} `
+      secret = parts.some((part) => singles.has(part) || long.some((word) => part.endsWith(word))) ||
+        singles.has(parts.join('')) || phrases.some((words) => phrase.includes(words))
       if (known.size >= 1_000) known.clear()
       if (key.length <= 100) known.set(key, secret)
     }
@@ -80,47 +76,101 @@ export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest 
   }
 }
 
-const isSecret: SecretTest = /* @__PURE__ */ secretKeys()
-
-/** A plain, bounded copy of a value, with secrets replaced. Safe to give to `JSON.stringify`. */
-export function redact(value: unknown, secret: SecretTest = isSecret): unknown {
-  return copy(value, secret, 0, new Set(), { objects: 1_000, text: ALL_TEXT })
+/** `AWSCustomerIds2` as `aws`, `customer`, `id`; `user%5Bpin%5D` as `user`, `pin`. */
+function wordsOf(key: string): string[] {
+  return key.slice(0, NAME).replace(/%../g, ' ').replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4')
+    .toLowerCase().split(/[^\p{L}\d]+/u).map((part) => part.replace(/\d+$/, '').replace(/(..)s$/, '$1')).filter(Boolean)
 }
 
-/** One line of JSON, secrets replaced, at most `most` characters of content. Never throws. */
-export function jsonLine(value: unknown, secret: SecretTest = isSecret, most = 8_192): string {
-  const line = escapeLine(JSON.stringify(redact(value, secret)) ?? 'null')
-  return line.length <= most ? line : JSON.stringify({ truncated: true, start: line.slice(0, most - 64) })
+/** What may not be written, compiled once and shared by logs, errors, spans, audit and metrics. */
+export interface Redaction {
+  /** Is the value of this key a secret? */
+  readonly isSecret: SecretTest
+  /** A text with what looks like a secret, wherever it stands, replaced. */
+  readonly text: (text: string) => string
+  /** A plain, bounded copy of a value, secrets replaced. */
+  readonly copy: (value: unknown) => unknown
+  /** One line of JSON, secrets replaced, at most `most` characters of content (8,192). Never throws. */
+  readonly line: (value: unknown, most?: number) => string
+  /** A text as a JSON string on one line, at most `most` characters of it (2,048), secrets replaced. */
+  readonly string: (text: string, most?: number) => string
+}
+
+/** Options of {@link redaction}. */
+export interface RedactionOptions {
+  /** More names or words that make a key secret, beside the built-in ones, e.g. `['iban', 'customerId']`. (none) */
+  readonly keys?: readonly string[] | undefined
+}
+
+/** Compiles what may not be written. Throws a TypeError if `keys` is no list of texts with a letter in them. */
+export function redaction(options: RedactionOptions = {}): Redaction {
+  const { keys = [] } = options
+  if (!Array.isArray(keys) || keys.some((key) => typeof key !== 'string' || wordsOf(key).length === 0)) {
+    throw new TypeError('redaction: keys must be a list of names or words')
+  }
+  const isSecret = secretKeys([...SECRET_WORDS, ...keys])
+  const hide = secretText(isSecret, REDACTED)
+  const copyOf = (value: unknown): unknown =>
+    copy(value, 0, { isSecret, hide, above: new Set(), objects: 1_000, text: ALL_TEXT })
+  return {
+    isSecret,
+    text: (text) => hide(text, ALL_TEXT),
+    copy: copyOf,
+    line(value, most = 8_192) {
+      const line = escapeLine(JSON.stringify(copyOf(value)) ?? 'null')
+      return line.length <= most ? line : JSON.stringify({ truncated: true, start: line.slice(0, most - 64) })
+    },
+    string: (text, most = TEXT) => quoted(hide(text, most)),
+  }
+}
+
+/** What is used where nothing else is said. */
+export const standardRedaction: Redaction = /* @__PURE__ */ redaction()
+
+/** A plain, bounded copy of a value, with secrets replaced. Safe to give to `JSON.stringify`. */
+export function redact(value: unknown): unknown {
+  return standardRedaction.copy(value)
+}
+
+/** One line of JSON, secrets replaced, at most `most` characters of content (8,192). Never throws. */
+export function jsonLine(value: unknown, most?: number): string {
+  return standardRedaction.line(value, most)
 }
 
 /**
- * Text as a JSON string that stays on one line in every reader: line separators and C1 controls, which `JSON.stringify`
- * leaves alone, are escaped too.
+ * Text as a JSON string that stays on one line in every reader, at most `most` characters of it (2,048). Secrets stay: for what
+ * is no one's.
  */
 export function jsonString(text: string, most: number = TEXT): string {
-  const held = text.length > most ? `${text.slice(0, most)}…` : text
-  return PLAIN.test(held) ? `"${held}"` : escapeLine(JSON.stringify(held))
+  return quoted(text.length > most ? `${text.slice(0, most)}…` : text)
+}
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : escapeLine(JSON.stringify(text))
 }
 
 const PLAIN = /^[ !#-[\]-~]*$/
 const BREAKS = /[\u007f-\u009f\u2028\u2029]/g
 
+/** Line separators and C1 controls, which `JSON.stringify` leaves alone, would end a line in some readers. */
 function escapeLine(json: string): string {
   return json.replace(BREAKS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** What one copy may hold in all: the same big thing may be there a thousand times. */
-interface Budget {
+/** One copy: its rules, where it is, and what more it may hold in all: the same big thing may be there a thousand times. */
+interface Copy {
+  readonly isSecret: SecretTest
+  readonly hide: (text: string, most: number) => string
+  readonly above: Set<object>
   objects: number
   text: number
 }
 
-function copy(value: unknown, secret: SecretTest, depth: number, above: Set<object>, budget: Budget): unknown {
+function copy(value: unknown, depth: number, run: Copy): unknown {
   try {
     switch (typeof value) {
       case 'string':
-        if ((budget.text -= Math.min(value.length, TEXT)) < 0) return '[long]'
-        return value.length > TEXT ? `${value.slice(0, TEXT)}…` : value
+        return (run.text -= Math.min(value.length, TEXT)) < 0 ? '[long]' : run.hide(value, TEXT)
       case 'number':
         return Number.isFinite(value) ? value : String(value)
       case 'boolean':
@@ -132,31 +182,34 @@ function copy(value: unknown, secret: SecretTest, depth: number, above: Set<obje
         return `[${typeof value}]`
     }
     if (value === null || value === undefined) return value
-    if (--budget.objects < 0 || depth > DEPTH) return '[deep]'
-    if (above.has(value)) return '[circular]'
-    above.add(value)
-    const out = copyObject(value, secret, depth, above, budget)
-    above.delete(value)
+    if (--run.objects < 0 || depth > DEPTH) return '[deep]'
+    if (run.above.has(value)) return '[circular]'
+    run.above.add(value)
+    const out = copyObject(value, depth, run)
+    run.above.delete(value)
     return out
   } catch {
     return '[unreadable]'
   }
 }
 
-function copyObject(value: object, secret: SecretTest, depth: number, above: Set<object>, budget: Budget): unknown {
-  const inner = (one: unknown): unknown => copy(one, secret, depth + 1, above, budget)
+function copyObject(value: object, depth: number, run: Copy): unknown {
+  const inner = (one: unknown): unknown => copy(one, depth + 1, run)
   if (Array.isArray(value)) return value.slice(0, ENTRIES).map(inner)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`
   if (value instanceof Set) return [...first(value)].map(inner)
+  if (value instanceof URL || value instanceof URLSearchParams) return inner(String(value))
+  if (SECRET in value) return REDACTED
   const out: Record<string, unknown> = Object.create(null)
   const put = (key: unknown, one: () => unknown): void => {
-    const name = String(key).slice(0, 200)
-    budget.text -= name.length
+    const name = String(key)
+    const shown = run.hide(name, NAME)
+    run.text -= shown.length
     try {
-      out[name] = secret(name) ? REDACTED : inner(one())
+      out[shown] = run.isSecret(name) ? REDACTED : inner(one())
     } catch {
-      out[name] = '[unreadable]'
+      out[shown] = '[unreadable]'
     }
   }
   if (value instanceof Map || value instanceof Headers) {
@@ -170,7 +223,7 @@ function copyObject(value: object, secret: SecretTest, depth: number, above: Set
   }
   let entries = 0
   for (const key in value) {
-    if (!Object.hasOwn(value, key)) continue
+    if (!Object.hasOwn(value, key) || key in out) continue
     if (++entries > ENTRIES) break
     put(key, () => (value as Record<string, unknown>)[key])
   }

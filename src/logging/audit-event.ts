@@ -1,8 +1,8 @@
 /** What an audit log records: who did what to which resource, and how it came out. */
 import type { Context } from '../core/context.ts'
 import type { HasClientIp, HasPrincipal, HasRequestId } from '../core/facts.ts'
-import type { SecretTest } from '../core/redact.ts'
-import { jsonLine, jsonString } from '../core/redact.ts'
+import type { Redaction } from '../core/redact.ts'
+import { jsonString } from '../core/redact.ts'
 
 /** How it came out: `denied` was not allowed, `failure` went wrong. */
 export type AuditOutcome = 'success' | 'failure' | 'denied'
@@ -28,7 +28,7 @@ export interface AuditFacts {
   readonly userAgent?: string | null | undefined
   /** The response's status. */
   readonly status?: number | undefined
-  /** More, at most 4,096 characters. Secrets are redacted by key. */
+  /** More, at most 4,096 characters. Secrets are redacted. */
   readonly details?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -69,32 +69,31 @@ export interface SecurityAuditEvent extends AuditFacts {
 export type AuditEvent = AuthenticationEvent | AuthorizationEvent | DataEvent | SecurityAuditEvent
 
 /** What happened, as the rest of a JSON object in printable ASCII. */
-export function bodyOf(context: Context, event: AuditEvent, secret: SecretTest): string {
+export function bodyOf(context: Context, event: AuditEvent, redaction: Redaction): string {
   const { requestId, clientIp, principal } = context as Partial<HasRequestId & HasClientIp & HasPrincipal>
-  const { resource, outcome, reason, status, userAgent, details } = event
-  const actor = event.actor ?? principal?.id ?? 'anonymous'
+  const { actor, resource, outcome, reason, status, userAgent, details } = event
+  const { string, line } = redaction
+  const word = (text: string): string => string(text, 128)
+  // Whoever signed in is named as he is, though his number may look like a card's.
+  const who = actor === undefined ? jsonString(String(principal?.id ?? 'anonymous'), 256) : string(String(actor), 256)
   let out = `,"time":"${new Date(context.clock.now()).toISOString()}","type":${word(event.type)}` +
-    `,"action":${word(event.action)},"actor":${jsonString(String(actor), 256)}`
+    `,"action":${word(event.action)},"actor":${who}`
   if (clientIp !== undefined) out += `,"client":${jsonString(clientIp, 64)}`
   if (requestId !== undefined) out += `,"requestId":${jsonString(requestId, 256)}`
   if (resource !== undefined) {
     out += `,"resource":{"type":${word(resource.type)}`
-    if (resource.id !== undefined) out += `,"id":${jsonString(String(resource.id), 256)}`
+    if (resource.id !== undefined) out += `,"id":${string(String(resource.id), 256)}`
     out += '}'
   }
   out += `,"outcome":${word(outcome)}`
   if (reason !== undefined) out += `,"reason":${word(reason)}`
   if (status !== undefined) out += `,"status":${Number.isInteger(status) ? status : 0}`
-  if (userAgent != null) out += `,"userAgent":${jsonString(userAgent, 256)}`
-  if (details !== undefined) out += `,"details":${jsonLine(details, secret, 4_096)}`
+  if (userAgent != null) out += `,"userAgent":${string(userAgent, 256)}`
+  if (details !== undefined) out += `,"details":${line(details, 4_096)}`
   // Printable ASCII: one text has one spelling, and no terminal can be fooled.
   return PRINTABLE.test(out)
     ? out
     : out.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
-function word(text: string): string {
-  return jsonString(text, 128)
 }
 
 const PRINTABLE = /^[ -~]*$/

@@ -14,8 +14,8 @@ import type { Context } from '../core/context.ts'
 import type { Log } from '../core/log.ts'
 import { consoleLines, consoleLog, safely } from '../core/log.ts'
 import { count } from '../core/quantity.ts'
-import type { SecretTest } from '../core/redact.ts'
-import { SECRET_WORDS, secretKeys } from '../core/redact.ts'
+import type { Redaction } from '../core/redact.ts'
+import { standardRedaction } from '../core/redact.ts'
 import type { AuditKey } from './audit-chain.ts'
 import { Chain, cryptoKey, usableKey } from './audit-chain.ts'
 import type { AuditEvent } from './audit-event.ts'
@@ -29,8 +29,8 @@ export interface AuditLogOptions {
   readonly key?: AuditKey | undefined
   /** Events that may wait to be written; those beyond are dropped and counted. (10,000) */
   readonly maxQueued?: number | undefined
-  /** More words that make a key of `details` secret, written as in `SECRET_WORDS`, e.g. `['iban']`. (none) */
-  readonly redact?: readonly string[] | undefined
+  /** What may not be written. (`standardRedaction`) */
+  readonly redaction?: Redaction | undefined
   /** Told once per outage that events are lost. (`consoleLog`) */
   readonly log?: Log | undefined
 }
@@ -64,7 +64,7 @@ export function auditLog(options: AuditLogOptions = {}): AuditLog {
     write,
     options.key && usableKey(options.key, 'sign', 'auditLog: key'),
     count(options.maxQueued ?? 10_000, 'auditLog: maxQueued'),
-    secretKeys([...SECRET_WORDS, ...options.redact ?? []]),
+    options.redaction ?? standardRedaction,
     log,
   )
   const audit = (context: Context, event: AuditEvent): void => trail.record(context, event)
@@ -82,7 +82,7 @@ class Trail {
   readonly #write: (line: string) => void | Promise<void>
   readonly #key: AuditKey | undefined
   readonly #most: number
-  readonly #secret: SecretTest
+  readonly #redaction: Redaction
   readonly #log: Log
   readonly #queue: string[] = []
   #signing: CryptoKey | undefined
@@ -103,13 +103,13 @@ class Trail {
     write: (line: string) => void | Promise<void>,
     key: AuditKey | undefined,
     most: number,
-    secret: SecretTest,
+    redaction: Redaction,
     log: Log,
   ) {
     this.#write = write
     this.#key = key
     this.#most = most
-    this.#secret = secret
+    this.#redaction = redaction
     this.#log = log
   }
 
@@ -119,7 +119,7 @@ class Trail {
       this.#clock = context.clock
       if (this.#working !== undefined && this.#clock.monotonic() - this.#since > PATIENCE) this.#giveUp()
       if (this.#queue.length >= this.#most) return this.#drop('the sink is too slow')
-      this.#queue.push(bodyOf(context, event, this.#secret))
+      this.#queue.push(bodyOf(context, event, this.#redaction))
       context.waitUntil(this.#work())
     } catch (error) {
       this.#drop('an event could not be read', error)

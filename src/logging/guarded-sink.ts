@@ -12,6 +12,7 @@ const PATIENCE = 30_000
 
 /** Never throws, never waits. A sink that comes and goes is one outage, and complained of once. */
 export class GuardedSink {
+  readonly #who: string
   readonly #write: LineSink
   readonly #clock: Clock
   /** When it last failed, in an outage that is not over. */
@@ -22,7 +23,8 @@ export class GuardedSink {
   /** Lines that it lost. */
   dropped = 0
 
-  constructor(write: LineSink, clock: Clock) {
+  constructor(who: string, write: LineSink, clock: Clock) {
+    this.#who = who
     this.#write = write
     this.#clock = clock
   }
@@ -78,7 +80,7 @@ export class GuardedSink {
     if (!first) return
     safely(consoleLog, {
       level: 'error',
-      message: `createLogger: lines are lost, ${why}`,
+      message: `${this.#who}: lines are lost, ${why}`,
       code: 'log-lines-dropped',
       error,
     })

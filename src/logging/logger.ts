@@ -77,7 +77,7 @@ export function createLogger(options: LoggerOptions = {}): LineLogger {
   if (options.fields !== undefined && (typeof options.fields !== 'object' || options.fields === null)) {
     throw new TypeError('createLogger: fields must be an object')
   }
-  const guarded = sinks.map((sink: LineSink) => new GuardedSink(sink, clock))
+  const guarded = sinks.map((sink: LineSink) => new GuardedSink('createLogger', sink, clock))
   const lines = new LineMaker(redaction, clock)
   const writer = new Writer(lines, guarded, leastRank(options.level ?? 'info', 'createLogger: level'), sample, storage)
   const log = writer.logger(options.fields === undefined ? UNBOUND : lines.bind(UNBOUND, options.fields), undefined)

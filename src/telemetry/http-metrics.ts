@@ -18,7 +18,7 @@ export interface HttpMetricsOptions {
    * would be a series of its own. (no label)
    */
   readonly route?: ((request: Request, context: Context) => string | undefined) | undefined
-  /** Requests not to count. Health checks that `health` answered never are. (none) */
+  /** Requests not to count. Health checks that `health` answered are counted apart, as `sallyport.health.checks`. (none) */
   readonly skip?: Test | undefined
   /** From when on a request is slow, for `metrics.performance()`. (`'1s'`) */
   readonly slow?: Duration | undefined
@@ -46,7 +46,7 @@ const SIZES: readonly number[] = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_
  * `http.server.response.body.size` where they are known, and `sallyport.events` by kind, guard and code. A label is a known
  * method or `_OTHER`, a status, or the route's template: nothing that a client can make up. A request ends when its response
  * has been sent, has broken, or was left behind. Goes into the slot `metrics` of a policy. On Workers the clock stands still
- * between I/O, so that what is only computed takes no time.
+ * between I/O, so that what is only computed takes no time: durations there are labelled `clock="io"`.
  *
  * Needs:   nothing; reads the attribute `trace.id` for exemplars.
  * Adds:    nothing.
@@ -74,7 +74,7 @@ export function httpMetrics(options: HttpMetricsOptions): Wrapper {
   const seconds = metrics.histogram('http.server.request.duration', {
     help: 'Duration of HTTP server requests.',
     unit: 's',
-    labels: ['http.request.method', 'http.route', 'http.response.status_code', 'error.type'],
+    labels: ['http.request.method', 'http.route', 'http.response.status_code', 'error.type', 'clock'],
   })
   const active = metrics.gauge('http.server.active_requests', {
     help: 'Number of HTTP requests being answered.',
@@ -97,6 +97,12 @@ export function httpMetrics(options: HttpMetricsOptions): Wrapper {
     labels: ['kind', 'guard', 'code'],
     maxSeries: 500,
   })
+  const checks = metrics.counter('sallyport.health.checks', {
+    help: 'Health checks answered.',
+    unit: '{check}',
+    labels: ['http.response.status_code'],
+    maxSeries: 10,
+  })
   // At most as many as there are methods.
   const gauges = new Map<string, GaugeSeries>()
   const gaugeOf = (method: string): GaugeSeries => {
@@ -116,8 +122,8 @@ export function httpMetrics(options: HttpMetricsOptions): Wrapper {
       gauge.add(-1)
       figures.active--
       const { attributes } = context
-      if (attributes['health.check'] === true) return
       const { status, bytes, outcome } = end
+      if (attributes['health.check'] === true) return checks.add(1, { 'http.response.status_code': status })
       const ms = Math.max(0, context.clock.monotonic() - started)
       figures.record(ms, end, slow)
       const template = route && templateOf(route, request, context)
@@ -127,6 +133,7 @@ export function httpMetrics(options: HttpMetricsOptions): Wrapper {
         'http.response.status_code': status,
         // A client that leaves is no error of the server's, nor is a 4xx.
         'error.type': outcome === 'failed' ? 'body_failed' : status >= 500 ? status : undefined,
+        'clock': context.platform.name === 'workerd' ? 'io' : undefined,
       }
       seconds.observe(ms / 1_000, labels, attributes['trace.id'] as string | undefined)
       if (bytes !== undefined) sent.observe(bytes, labels)

@@ -156,7 +156,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     if (clash !== undefined) throw new TypeError(`metrics: '${name}' would write '${clash}', as another metric does`)
     if (budget.left <= 0) throw new TypeError(`metrics: no series is left for '${name}'`)
     for (const one of sampleNames(family, kind)) taken.add(one)
-    const spec = { kind, name: family, unit: word, help, labels: [...labels], written, most, budget, make }
+    const otel = { name, unit }
+    const spec = { kind, name: family, unit: word, help, otel, labels: [...labels], written, most, budget, make }
     const made = new Family<Series>(spec)
     const out = surface(made)
     known.set(name, { metric: out as Counter, family: made as AnyFamily, terms })

@@ -130,6 +130,8 @@ export interface FamilySpec<Series> {
   /** As a word; `''`: none. */
   readonly unit: string
   readonly help: string
+  /** As the program names it, and its unit as UCUM has it. */
+  readonly otel: { readonly name: string; readonly unit: string | undefined }
   /** As the program names them. */
   readonly labels: readonly string[]
   /** As they are written. */

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { jsonLine, jsonString, redact, REDACTED, SECRET_WORDS, secretKeys } from '../../src/core/redact.ts'
+import {
+  jsonLine,
+  jsonString,
+  redact,
+  REDACTED,
+  redaction,
+  SECRET_WORDS,
+  secretKeys,
+  standardRedaction,
+} from '../../src/core/redact.ts'
+import { secret } from '../../src/core/secret.ts'
 
 const SECRET = 'hunter2-4711'
 const isSecret = secretKeys()
@@ -157,8 +167,40 @@ describe('PITFALLS 22: which keys are secret', () => {
   test('a list of one’s own takes the place of ours', () => {
     const mine = secretKeys(['iban', 'account number'])
     expect([mine('IBAN'), mine('accountNumber'), mine('account'), mine('password')]).toEqual([true, true, false, false])
-    expect(JSON.parse(jsonLine({ iban: SECRET, password: 'x' }, mine))).toEqual({ iban: REDACTED, password: 'x' })
   })
+
+  test.each(['customerId', 'customer_id', 'CUSTOMER-ID', 'customer id', 'CustomerIds'])(
+    'redaction: %s, in whatever case, is hidden in every case style',
+    (name) => {
+      const { isSecret, line } = redaction({ keys: [name, 'iban', 'taxFileNumber'] })
+      for (
+        const key of [
+          'customerId',
+          'customer_ids',
+          'x-customer-id',
+          'CUSTOMERID',
+          'IBAN',
+          'tax-file-number',
+          'password',
+        ]
+      ) {
+        expect([key, isSecret(key)]).toEqual([key, true])
+        expect(line({ [key]: SECRET })).not.toContain('hunter2')
+      }
+      for (const key of ['customer', 'id', 'idCustomer', 'tax', 'fileNumber', 'libanon', 'monkey']) {
+        expect([key, isSecret(key)]).toEqual([key, false])
+      }
+    },
+  )
+
+  test.each<[unknown]>([['iban'], [['']], [['--']], [[7]], [[undefined]], [{}], [null]])(
+    'redaction: keys that are no names are found when it is made: %j',
+    (keys) => {
+      expect(() => redaction({ keys: keys as string[] })).toThrow(
+        new TypeError('redaction: keys must be a list of names or words'),
+      )
+    },
+  )
 
   test('100,000 distinct keys change no answer and fill no memory', () => {
     const mine = secretKeys()
@@ -222,6 +264,101 @@ test('PITFALLS 22: a secret is not printed at any depth, and what is logged is n
 function structuredCloneable(value: unknown): unknown {
   return value instanceof Error ? value.message : structuredClone(value)
 }
+
+// A secret that only its shape, or its name within a text, gives away. The marker is in its secret part.
+const MARK = 'aHVudGVyMi00NzEx'
+const JWT = `eyJhbGciOiJIUzI1NiJ9.eyJzdWIi${MARK}.c2ln${MARK}`
+const shaped = fc.constantFrom(
+  JWT,
+  `eyJhbGciOiJSU0EtT0FFUCJ9.${MARK}.${MARK}.${MARK}.${MARK}`,
+  `Bearer ${MARK}`,
+  `bearer  ${MARK}`,
+  `Basic ${MARK}==`,
+  `postgres://ada:${MARK}@db.test/x`,
+  `?api_key=${MARK}`,
+  `a=1&user%5Bpassword%5D=${MARK}&b=2`,
+  `next=%2Fx%3Ftoken%3D${MARK}`,
+  `{"password":"${MARK}","a":1}`,
+  `{ apiKey: '${MARK}' }`,
+  `-----BEGIN PRIVATE KEY-----\n${MARK}\n-----END PRIVATE KEY-----`,
+  `ghp_${MARK}0123456789`,
+  `sk-proj-${MARK}0123456789`,
+)
+const holder = fc.constantFrom<(text: string) => unknown>(
+  (text) => text,
+  (text) => ({ a: text }),
+  (text) => ({ [text]: 1 }),
+  (text) => [text],
+  (text) => new Map([['a', text]]),
+  (text) => new Map([[text, 'a']]),
+  (text) => new Set([text]),
+  (text) => new Error(text),
+  (text) => Object.assign(new Error('outer'), { stack: `Error: ${text}\n    at x` }),
+  (text) => new Error('outer', { cause: new Error(text) }),
+  (text) => new AggregateError([new Error(text)], 'outer'),
+  (text) =>
+    new Headers({ 'x-note': encodeURI(text).replaceAll('%20', ' ').replaceAll('%22', '"').replaceAll('%25', '%') }),
+  (text) => new URLSearchParams({ token: text, a: '1' }),
+  (text) => new URL(`https://ada:${encodeURIComponent(text)}@a.test/?a=1&secret=${encodeURIComponent(text)}`),
+  (text) => new TextEncoder().encode(text),
+  (text) => Object.defineProperty({}, 'got', { enumerable: true, get: () => text }),
+  (text) => new Proxy({ a: text }, {}),
+  (text) => secret(text),
+  (text) => ({ [Symbol('s')]: text, symbol: Symbol(text) }),
+  (text) =>
+    new (class Note {
+      note = text
+      toJSON(): string {
+        return `raw ${text}`
+      }
+    })(),
+)
+
+test('PITFALLS 22: a secret that shows by its shape is not printed, whatever holds it, at any depth', () => {
+  const around = fc.constantFrom('', ' ', 'x ', 'see: ', '(', '\n', 'é')
+  fc.assert(
+    fc.property(
+      shaped,
+      around,
+      around,
+      holder,
+      fc.array(layer, { maxLength: 30 }),
+      (text, before, after, hold, layers) => {
+        const whole = layers.reduce<unknown>((inner, wrap) => wrap(inner), hold(before + text + after))
+        expect(oneLine(whole)).not.toContain(MARK)
+        expect(JSON.stringify(standardRedaction.copy(whole)) ?? '').not.toContain(MARK)
+        expect(standardRedaction.text(before + text + after)).not.toContain(MARK)
+        expect(standardRedaction.string(before + text + after)).not.toContain(MARK)
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})
+
+test('what only looks a little like one survives in every holder', () => {
+  const plain = fc.oneof(
+    fc.uuid(),
+    fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+    fc.integer({ min: 1_000_000_000_000, max: 2_500_000_000_000 }).map(String),
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.constantFrom('monkey', 'keyboard', 'monkey=1', '4111111111111112', 'Basic plan', 'eyJpZCI6N30', 'sk-SK'),
+  )
+  fc.assert(
+    fc.property(plain, (text) => {
+      expect(read([text, { a: text }, new Map([['a', text]]), new Set([text])])).toEqual([
+        text,
+        { a: text },
+        { a: text },
+        [text],
+      ])
+      expect(standardRedaction.text(`x ${text}, y`)).toBe(`x ${text}, y`)
+    }),
+    { numRuns: 1_000 },
+  )
+  // A number is a number.
+  expect(read([4_111_111_111_111_111, 1_735_689_600_007])).toEqual([4_111_111_111_111_111, 1_735_689_600_007])
+})
 
 test('anything at all becomes one line of JSON, and is not changed', () => {
   fc.assert(
@@ -332,6 +469,26 @@ describe('fault 46: nothing that is logged can throw', () => {
     })
   })
 
+  test('URL and URLSearchParams are texts, with what is secret in them hidden', () => {
+    expect(read({
+      url: new URL(`https://ada:${SECRET}@a.test/x?token=${SECRET}&page=2#top`),
+      query: new URLSearchParams({ 'card number': SECRET, 'user[pin]': '1234', page: '2' }),
+    })).toEqual({
+      url: `https://ada:${REDACTED}@a.test/x?token=${REDACTED}&page=2#top`,
+      query: `card+number=${REDACTED}&user%5Bpin%5D=${REDACTED}&page=2`,
+    })
+  })
+
+  test('a getter is called once, also one that an error has', () => {
+    const calls: string[] = []
+    const counted = (key: string): PropertyDescriptor => ({ enumerable: true, get: () => void calls.push(key) })
+    const error = new Error('x')
+    for (const key of ['cause', 'errors', 'other']) Object.defineProperty(error, key, counted(key))
+    read(error)
+    read(Object.defineProperty({}, 'got', counted('got')))
+    expect(calls.sort()).toEqual(['cause', 'errors', 'got', 'other'])
+  })
+
   test('what lies deeper than eight is not written, nor more than 100 of anything', () => {
     const eight = { a: { b: { c: { d: { e: { f: { g: { h: { i: 1 } } } } } } } } }
     expect(oneLine(eight)).toBe('{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":1}}}}}}}}}')
@@ -424,6 +581,7 @@ describe('fault 46: bounded in time and size', () => {
           getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
         }),
     ],
+    ['10 MB of dots', () => ({ a: 'eyJ.'.repeat(2_500_000) })],
     ['10 MB of control characters', () => ({ a: '\u0000'.repeat(10_000_000) })],
   ])('%s', (_name, make) => {
     expect(timed(make)).toBeLessThan(100)

@@ -6,6 +6,8 @@ import { record } from '../../src/core/event.ts'
 import { errors } from '../../src/core/errors.ts'
 import { ALLOW, guard, refusal } from '../../src/core/guard.ts'
 import type { Handler } from '../../src/core/handler.ts'
+import type { LogRecord } from '../../src/core/log.ts'
+import { redaction } from '../../src/core/redact.ts'
 import { onPath } from '../../src/core/request.ts'
 import { health } from '../../src/health/health.ts'
 import { accessLog, type AccessLogOptions } from '../../src/logging/access-log.ts'
@@ -150,8 +152,128 @@ describe('lets the good through', () => {
       .toHaveProperty('events')
   })
 
+  test('L6: the trace and the span stand at one place, once', async () => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c'
+    const spanId = 'b7ad6b7169203331'
+    const context = extend(contextOf(), { requestId: 'req-12345678' })
+    Object.assign(context.attributes, { 'trace.id': traceId, 'span.id': spanId, 'notes.count': 3 })
+    const log = logged()
+    await send(log.handler, requestTo(), context)
+    expect(log.lines[0]).toContain(`"requestId":"req-12345678","traceId":"${traceId}","spanId":"${spanId}","method"`)
+    expect(log.lines[0]!.split(traceId)).toHaveLength(2)
+    expect(log.line()).not.toHaveProperty(['trace.id'])
+    expect(log.line()).toHaveProperty(['notes.count'], 3)
+  })
+
+  test('a sink gets a record to sort by; a list of sinks gets the line in turn', async () => {
+    const taken: [string, string, LogRecord | undefined][] = []
+    const sink = (name: string) => (line: string, record?: LogRecord): void => void taken.push([name, line, record])
+    const gate = guard({ name: 'gate', decide: () => refusal({ status: 429, code: 'rate-limited' }) })
+    const context = contextOf()
+    await send(accessLog({ write: [sink('one'), sink('two')] })(gate(ok)), requestTo(), context)
+    expect(taken.map(([name]) => name)).toEqual(['one', 'two'])
+    expect(taken[0]![1]).toBe(taken[1]![1])
+    expect(taken[0]![2]).toEqual({
+      level: 'warn',
+      message: 'request',
+      events: [{ kind: 'refused', guard: 'gate', code: 'rate-limited', status: 429 }],
+    })
+    expect(taken[0]![2]!['events']).toBe(context.events)
+  })
+
+  test('a test for skipping that forgot to be synchronous lets nothing off', async () => {
+    const log = logged(ok, { skip: (() => Promise.resolve(true)) as unknown as () => boolean })
+    await send(log.handler)
+    expect(log.lines).toHaveLength(1)
+  })
+
   test('is not async: a synchronous handler stays one', () => {
     expect(logged().handler(requestTo(), contextOf())).toBeInstanceOf(Response)
+  })
+})
+
+describe('says what was slow', () => {
+  const taking = (ms: number, options: AccessLogOptions = {}, status = 200, request = requestTo()) => {
+    const clock = virtualClock()
+    const inner: Handler = () => {
+      clock.advance(ms)
+      return new Response(null, { status })
+    }
+    return lineFor(request, options, contextOf({ clock }), inner)
+  }
+
+  test('L11: beyond 1,000 ms, or what you say, a request is slow, and its line is about performance', async () => {
+    expect(await taking(1_001)).toMatchObject({ level: 'performance', slow: true, thresholdMs: 1_000 })
+    expect(await taking(251, { slow: '250ms' })).toMatchObject({ level: 'performance', slow: true, thresholdMs: 250 })
+    for (
+      const line of [await taking(1_000), await taking(250, { slow: '250ms' }), await taking(1e9, { slow: false })]
+    ) {
+      expect(line).toMatchObject({ level: 'info' })
+      expect(line).not.toHaveProperty('slow')
+    }
+  })
+
+  test('L11: a slow request that failed keeps the level of its status', async () => {
+    expect(await taking(2_000, {}, 404)).toMatchObject({ level: 'warn', slow: true })
+    expect(await taking(2_000, {}, 500)).toMatchObject({ level: 'error', slow: true })
+  })
+
+  test('L11: an event stream lasts, and is not slow', async () => {
+    const events = requestTo('/', { headers: { accept: 'text/event-stream' } })
+    expect(await taking(60_000, {}, 200, events)).not.toHaveProperty('slow')
+  })
+})
+
+describe('thins out what was well', () => {
+  test('sample: a share of it, chosen per request, whatever number of sinks', async () => {
+    const draws = [0.09, 0.1, 0.999, 0]
+    const lines: string[] = []
+    const write = (line: string): void => void lines.push(line)
+    const handler = accessLog({ write: [write, write], sample: 0.1, random: () => draws.shift()! })(ok)
+    for (const path of ['/a', '/b', '/c', '/d']) await send(handler, requestTo(path))
+    expect(lines.map((line) => lineOf(line)['path'])).toEqual(['/a', '/a', '/d', '/d'])
+    expect(draws).toEqual([])
+  })
+
+  test('sample: 0 keeps what was not well, and asks no one', async () => {
+    const clock = virtualClock()
+    const kept: unknown[] = []
+    const options: AccessLogOptions = {
+      write: (line) => void kept.push(lineOf(line)['path']),
+      sample: 0,
+      random: () => expect.unreachable(),
+    }
+    const answering = (inner: Handler): Handler => accessLog(options)(inner)
+    const all: Record<string, Handler> = {
+      '/warn': answering(() => new Response(null, { status: 404 })),
+      '/error': answering(() => new Response(null, { status: 503 })),
+      '/slow': answering(() => {
+        clock.advance(1_001)
+        return Response.json('late')
+      }),
+      '/told': answering((request, context) => {
+        record(context, { kind: 'would-refuse', guard: 'gate', code: 'gate-closed' })
+        return ok(request, context)
+      }),
+      '/broken': answering(() => new Response(source(10, 2, 'error').stream)),
+    }
+    for (const [path, handler] of Object.entries(all)) {
+      const response = await send(handler, requestTo(path), contextOf({ clock }))
+      await response.text().catch(() => {})
+    }
+    expect(kept).toEqual(Object.keys(all))
+    const log = logged(ok, { sample: 0 })
+    await send(log.handler)
+    expect(log.lines).toEqual([])
+  })
+
+  test('sample: of a thousand requests a tenth', async () => {
+    let seed = 7
+    const random = (): number => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647
+    const log = logged(ok, { sample: 0.1, random })
+    for (let i = 0; i < 1_000; i++) await send(log.handler)
+    expect(log.lines.length).toBeGreaterThan(60)
+    expect(log.lines.length).toBeLessThan(140)
   })
 })
 
@@ -303,7 +425,7 @@ describe('refuses the bad', () => {
     expect(line).toMatchObject({ path: expect.stringMatching(/^\/[\x21-\x7e]+$/) as string })
   })
 
-  test('property: whatever comes in, one line comes out', async () => {
+  test('property: whatever comes in, one line comes out', { timeout: 30_000 }, async () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.constantFrom(...HOSTILE))
     const value = fc.oneof(text, fc.double(), fc.boolean(), fc.integer())
     await fc.assert(
@@ -365,6 +487,60 @@ describe('refuses the bad', () => {
     expect(JSON.stringify(await lineFor(requestTo(encoded), { query: true }))).not.toContain('hunter2')
   })
 
+  const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U'
+  const CARD = '4111 1111 1111 1111'
+
+  test.each([['a token', TOKEN], ['a card', CARD]])(
+    'PITFALLS 22: %s is hidden by its shape: in path, query, headers and attributes',
+    async (_what, secret) => {
+      const context = contextOf()
+      context.attributes['note'] = `saw ${secret}!`
+      const headers = {
+        'user-agent': `x/1 ${secret}`,
+        'x-note': secret,
+        'referer': `https://x.test/${encodeURI(secret)}`,
+      }
+      const path = `/reset/${secret.replaceAll(' ', '-')}?q=${encodeURIComponent(secret)}`
+      const options = { query: true, headers: Object.keys(headers) }
+      const log = logged(ok, options)
+      for (let time = 0; time < 2; time++) { // what is remembered must not be the secret
+        await send(log.handler, requestTo(path, { headers }), context)
+        const line = JSON.stringify(lineOf(log.lines.pop()!))
+        expect(line).not.toMatch(/dozjgNry|eyJzdWIi|4111.?1111.?1111/)
+        expect(line.split('[redacted]').length).toBeGreaterThanOrEqual(7)
+      }
+    },
+  )
+
+  test('PITFALLS 22: a header that is a URL is logged without its query', async () => {
+    const headers = {
+      'referer': 'https://app.test/reset?code=hunter2',
+      'x-original-url': '/reset?code=hunter2',
+      'user-agent': 'bot/1.0 (what? see https://bot.test)',
+    }
+    expect(await lineFor(requestTo('/', { headers }), { headers: Object.keys(headers) })).toMatchObject({
+      'referer': 'https://app.test/reset',
+      'x-original-url': '/reset',
+      'userAgent': 'bot/1.0 (what? see https://bot.test)',
+    })
+  })
+
+  test('a text that comes again is logged as the first time, however many come in between', async () => {
+    const log = logged()
+    const agents = ['plain/1', 'quo"ted', 'é', 'x'.repeat(600)]
+    const ask = async (agent: string): Promise<string> => {
+      await send(log.handler, requestTo('/', { headers: { 'user-agent': agent } }))
+      return JSON.stringify(lineOf(log.lines.pop()!)['userAgent'])
+    }
+    const first: string[] = []
+    for (const agent of agents) first.push(await ask(agent))
+    for (const [i, agent] of agents.entries()) expect(await ask(agent)).toBe(first[i])
+    for (let i = 0; i < 600; i++) await ask(`agent/${i}`)
+    for (const [i, agent] of agents.entries()) expect(await ask(agent)).toBe(first[i])
+    expect(first[0]).toBe('"plain/1"')
+    expect(first[3]!.length).toBeLessThan(520)
+  })
+
   test("secret attributes are redacted, and the user's own words for secrets count", async () => {
     const context = contextOf()
     Object.assign(context.attributes, {
@@ -379,7 +555,11 @@ describe('refuses the bad', () => {
     })
     const path = '/?iban=hunter2&customer-id=hunter2&IBAN=hunter2'
     const headers = { 'x-iban': 'hunter2', 'x-customer-id': 'hunter2' }
-    const options = { query: true, redact: ['iban', 'customerId'], headers: ['x-iban', 'x-customer-id'] }
+    const options = {
+      query: true,
+      redaction: redaction({ keys: ['iban', 'customerId'] }),
+      headers: ['x-iban', 'x-customer-id'],
+    }
     const line = await lineFor(requestTo(path, { headers }), options, context)
     expect(JSON.stringify(line)).not.toContain('hunter2')
     expect(line).toMatchObject({
@@ -405,6 +585,17 @@ describe('refuses the bad', () => {
     ['write', { write: 'stdout' }],
     ['write', { write: null }],
     ['write', { write: {} }],
+    ['write', { write: [] }],
+    ['write', { write: [() => {}, 'stdout'] }],
+    ['sample', { sample: 1.5 }],
+    ['sample', { sample: -0.1 }],
+    ['sample', { sample: Number.NaN }],
+    ['slow', { slow: 1_000 }],
+    ['slow', { slow: '0ms' }],
+    ['slow', { slow: true }],
+    ['random', { random: 0.5 }],
+    ['redaction', { redaction: ['iban'] }],
+    ['redaction', { redaction: null }],
     ['skip', { skip: '/static' }],
     ['skip', { skip: /static/ }],
     ['skip', { skip: null }],
@@ -427,6 +618,7 @@ describe('survives the broken', () => {
     ['never settles', () => new Promise(() => {})],
     ['returns nonsense', () => ({ then: 5 })],
   ])('PITFALLS 17, fault 45: a sink that %s does not touch the request', async (_what, write) => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
     const handler = accessLog({ write: write as (line: string) => void })(ok)
@@ -446,7 +638,23 @@ describe('survives the broken', () => {
     expect(unhandled).not.toHaveBeenCalled()
   })
 
-  test('one broken sink does not silence another', async () => {
+  test('fault 45: a broken sink silences no other, is complained of once, and what it lost is counted', async () => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const well = vi.fn()
+    const broken = (): never => {
+      throw new Error('disk full')
+    }
+    const log = accessLog({ write: [broken, () => Promise.reject(new Error('disk full')) as unknown as void, well] })
+    for (let i = 0; i < 10; i++) await send(log(ok))
+    await settled()
+    expect(well).toHaveBeenCalledTimes(10)
+    expect(log.dropped).toBe(20)
+    expect(complaints).toHaveBeenCalledTimes(2)
+    expect(accessLog().dropped).toBe(0)
+  })
+
+  test('one broken access log does not silence another', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
     const write = vi.fn()
     const broken = accessLog({
       write() {

@@ -4,6 +4,7 @@ import { type Context, extend } from '../../src/core/context.ts'
 import { type AuditLog, auditLog, type AuditLogOptions } from '../../src/logging/audit.ts'
 import { auditKeys } from '../../src/logging/audit-chain.ts'
 import type { AuditEvent } from '../../src/logging/audit-event.ts'
+import { redaction } from '../../src/core/redact.ts'
 import { verifyAudit } from '../../src/logging/audit-verify.ts'
 import { contextOf, recorder, settled, virtualClock } from '../helpers.ts'
 
@@ -187,14 +188,28 @@ describe('survives the broken', () => {
     )
   })
 
-  test('PITFALLS 22: secrets in details are redacted by key, at any depth, with more words where told', async () => {
-    const { audit, lines } = audited({ redact: ['iban'] })
+  test('PITFALLS 22: secrets are redacted by key and by shape, at any depth, with more names where told', async () => {
+    const { audit, lines } = audited({ redaction: redaction({ keys: ['customerId'] }) })
     const marker = 'marker-7f3a'
-    const details = { password: marker, a: { b: [{ apiKey: marker }] }, iban: marker, keyboard: 'qwerty' }
-    audit(contextOf(), { ...LOGIN, details })
+    const details = {
+      password: marker,
+      a: { b: [{ apiKey: marker, url: new URL(`https://a.test/?token=${marker}`) }] },
+      customer_id: marker,
+      note: `Bearer ${marker}`,
+      keyboard: 'qwerty',
+    }
+    const leaky = `/x?token=${marker}`
+    audit(contextOf(), { ...LOGIN, details, actor: leaky, userAgent: leaky, resource: { type: 'note', id: leaky } })
     await audit.settled()
     expect(lines.join()).not.toContain(marker)
     expect(lines.join()).toContain('qwerty')
+  })
+
+  test('who signed in is named, though his number may pass for a card', async () => {
+    const { audit, read } = audited()
+    const context = extend(contextOf(), { principal: { id: '4111111111111111' } })
+    audit(context, { ...LOGIN, actor: undefined })
+    expect(await read()).toMatchObject([{ actor: '4111111111111111' }])
   })
 
   test('an event that cannot be read is counted, told once, and owned up to in the next line', async () => {

@@ -34,6 +34,7 @@ import {
 import { core, lines } from './core.ts'
 import { type Mount, mount } from './mounts.ts'
 import { type FilesOf, input } from './input.ts'
+import { observe } from './observe.ts'
 import { traffic } from './traffic.ts'
 
 const byHeader: KeyOf<{}> = (_context, request) => request.headers.get('x-client') ?? 'nobody'
@@ -53,6 +54,7 @@ export function fixture(upgrade: Handler, filesOf: FilesOf): readonly Mount[] {
   return [
     mount('/ws', policy(quiet), upgrade),
     mount('/core', core, lines),
+    observe(),
     mount('/limit', policy({ ...quiet, cors: cors({ origins: ['https://app.example'] }), rateLimit: limits }), ok),
     mount(
       '/report',

@@ -33,7 +33,7 @@ export async function setup(project: TestProject): Promise<void> {
     '--allow-net=127.0.0.1',
     '--allow-read=.tmp',
     '--allow-write=.tmp',
-    '--allow-env=TMPDIR',
+    '--allow-env', // OpenTelemetry's SDK reads its variables
   ]
   const started = await Promise.allSettled([
     // With little room for new objects, garbage goes soon, and what memory grows by is what is held.

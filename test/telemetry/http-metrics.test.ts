@@ -35,6 +35,16 @@ function series(metrics: Metrics): number {
 }
 
 describe('lets the good through', () => {
+  test('PITFALLS 19: where time stands still between I/O, a duration says so, and none is no number', async () => {
+    const metrics = createMetrics()
+    const context = contextOf({ platform: { name: 'workerd', ephemeral: true } })
+    await send(httpMetrics({ metrics })(ok), requestTo(), context)
+    expect(counts(metrics, DURATION)).toEqual([
+      [{ http_request_method: 'GET', http_response_status_code: '200', clock: 'io' }, 1],
+    ])
+    expect(samples(metrics, DURATION).find(({ name }) => name === `${DURATION}_sum`)?.value).toBe(0)
+  })
+
   test('M5: one request, under the names and labels of OpenTelemetry, with its buckets', async () => {
     const clock = virtualClock()
     const metrics = createMetrics()
@@ -173,12 +183,15 @@ describe('lets the good through', () => {
     expect(metricsText(metrics)).not.toContain(TRACE)
   })
 
-  test('health checks are not counted, nor what is skipped', async () => {
+  test('PITFALLS 25: health checks are counted apart, and what is skipped is not', async () => {
     const metrics = createMetrics()
     const handler = compose(httpMetrics({ metrics, skip: onPath('/static/*') }), health())(ok)
     for (const path of ['/health/live', '/static/app.js', '/notes']) await (await send(handler, requestTo(path))).text()
     await send(handler, requestTo('/admin/x%5C..%5C..%5Cstatic'))
     expect(metrics.performance().requests).toMatchObject({ total: 2, active: 0 })
+    expect(samples(metrics, 'sallyport_health_checks').map(({ labels, value }) => [labels, value])).toEqual([
+      [{ http_response_status_code: '200' }, 1],
+    ])
   })
 
   test('is not async: a synchronous handler stays one', () => {

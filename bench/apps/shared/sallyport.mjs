@@ -17,7 +17,7 @@ import { Item } from './item.mjs'
 import * as job from './job.mjs'
 import { LOG_FILE } from './lifecycle.mjs'
 
-export const secure = policy({
+export const slots = {
   requestId: requestId(),
   accessLog: accessLog({ write: fileLines(LOG_FILE) }),
   securityHeaders: securityHeaders({
@@ -32,6 +32,8 @@ export const secure = policy({
   cors: cors({ origins: [job.ALLOWED_ORIGIN], exposeHeaders: job.EXPOSED_HEADERS }),
   bodyLimit: bodyLimit({ max: '100kb' }),
   rateLimit: rateLimit({ key: byClientIp, limit: job.RATE_LIMIT, window: '1m' }),
-})
+}
+
+export const secure = policy(slots)
 
 export const validItem = validate({ body: Item })

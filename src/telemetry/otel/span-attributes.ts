@@ -53,11 +53,11 @@ export function requestAttributes(request: Request, { query, headers, redaction 
   }
   setOther(attributes, request.method)
   const agent = request.headers.get('user-agent')
-  if (agent !== null) attributes['user_agent.original'] = redaction.text(agent.slice(0, TEXT))
+  if (agent !== null) attributes['user_agent.original'] = redaction.text(agent).slice(0, TEXT)
   if (query && pathEnd < end) attributes['url.query'] = redactQuery(url.slice(pathEnd + 1, end), redaction)
   for (const { name, key, hidden } of headers) {
     const value = request.headers.get(name)
-    if (value !== null) attributes[key] = [hidden ? HIDDEN : redaction.text(value.slice(0, TEXT))]
+    if (value !== null) attributes[key] = [hidden ? HIDDEN : redaction.text(value).slice(0, TEXT)]
   }
   return attributes
 }
@@ -90,7 +90,7 @@ export function callAttributes(method: string, url: URL, redaction: Redaction): 
   const query = url.search === '' ? '' : `?${redactQuery(url.search.slice(1), redaction)}`
   const attributes: Attributes = {
     'http.request.method': method,
-    'url.full': `${url.protocol}//${url.host}${redaction.text(url.pathname.slice(0, TEXT))}${query}`,
+    'url.full': `${url.protocol}//${url.host}${redaction.text(url.pathname).slice(0, TEXT)}${query}`,
     'server.address': addressOf(url.host),
     'server.port': portOf(url.host, url.protocol.slice(0, -1)),
   }
@@ -141,7 +141,7 @@ export function describeEnd(
   for (const name in context.attributes) {
     if (name === 'trace.id' || name === 'span.id') continue
     const value = context.attributes[name]!
-    const shown = typeof value === 'string' ? redaction.text(value.slice(0, TEXT)) : value
+    const shown = typeof value === 'string' ? redaction.text(value).slice(0, TEXT) : value
     span.setAttribute(name, redaction.isSecret(name) ? HIDDEN : shown)
   }
   const template = route ?? context.attributes['http.route']

@@ -1,0 +1,28 @@
+/** Secrets in spans that others made: of instrumentation, and of programs that record what they have at hand. */
+import type { Attributes } from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import type { Redaction } from '../../core/redact.ts'
+import { REDACTED } from '../../core/redact.ts'
+
+/** Hides what is secret in the texts of a span that has ended, in place. Numbers stay: most tokens are counted ones. */
+export function redactSpan(span: ReadableSpan, redaction: Redaction): void {
+  const { status } = span
+  const named = span as { name: string }
+  named.name = redaction.text(span.name)
+  if (status.message !== undefined) status.message = redaction.text(status.message)
+  redactAttributes(span.attributes, redaction)
+  for (const { attributes } of [...span.events, ...span.links]) {
+    if (attributes !== undefined) redactAttributes(attributes, redaction)
+  }
+}
+
+function redactAttributes(attributes: Attributes, { isSecret, text }: Redaction): void {
+  for (const key in attributes) {
+    const value = attributes[key]
+    const hide = (one: string): string => isSecret(key) ? REDACTED : text(one)
+    if (typeof value === 'string') attributes[key] = hide(value)
+    else if (Array.isArray(value)) {
+      attributes[key] = value.map((one) => typeof one === 'string' ? hide(one) : one) as string[]
+    }
+  }
+}
