@@ -329,6 +329,77 @@ const exchanges: Record<string, Exchange> = {
     const key = { id: '2026-01', secret: new TextEncoder().encode('at least thirty-two bytes of it!') }
     expect(await verifyAudit(lines.join('\n') + '\n', { keys: [key] })).toMatchObject({ ok: true })
   },
+  async 'logged.ts'(send) {
+    const printed: string[] = []
+    const console = vi.spyOn(globalThis.console, 'log').mockImplementation((text) => void printed.push(String(text)))
+    try {
+      expect(await (await send('/')).text()).toBe('note 7')
+    } finally {
+      console.mockRestore()
+    }
+    const [found, loading] = ['found', 'loading'].map((word) => printed.find((line) => line.includes(word)))
+    expect(found).toMatch(/note=.*7.*password.*=.*\[redacted\]/)
+    expect(loading).toMatch(/requestId.*=.*module.*=.*notes/)
+    expect(printed.join()).not.toContain('hunter2')
+  },
+  async 'lines.ts'(send, { lost }) {
+    const sent = await send('/', { ...json({ iban: 'DE02120300000000202051', note: 7 }) })
+    expect(await sent.json()).toMatchObject({ note: 7 })
+    expect((lost as () => number)()).toBe(0)
+  },
+  async 'sinks.ts'(send, { close }) {
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(() => Promise.resolve(new Response('taken')))
+    try {
+      expect(await (await send('/')).text()).toBe('hello')
+      await (close as () => Promise<unknown>)()
+      expect(fetched).toHaveBeenCalledOnce()
+    } finally {
+      fetched.mockRestore()
+    }
+  },
+  async 'hidden.ts'(_send, { hidden, apiKey }) {
+    const { isSecret } = hidden as { isSecret: (key: string) => boolean }
+    expect(['customer_id', 'IBAN', 'password', 'monkey'].map(isSecret)).toEqual([true, true, true, false])
+    expect(`${apiKey} ${JSON.stringify({ apiKey })}`).toBe('[redacted] {"apiKey":"[redacted]"}')
+    expect((apiKey as { reveal: () => string }).reveal()).toBe('sk-from-the-environment')
+    await Promise.resolve()
+  },
+  async 'traced.ts'(send) {
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(() => Promise.resolve(Response.json([1])))
+    try {
+      const answer = await (await send('/', { headers: { traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` } }))
+        .json()
+      expect(answer).toEqual({ prices: [1], trace: expect.stringMatching(/^(?!1{32})[\da-f]{32}$/) })
+      const sent = new Request(...fetched.mock.calls[0] as [string, RequestInit])
+      expect(sent.headers.get('traceparent')).toMatch(new RegExp(`^00-${(answer as { trace: string }).trace}-`))
+    } finally {
+      fetched.mockRestore()
+    }
+  },
+  async 'collected.ts'(send, { telemetry }) {
+    const paths: string[] = []
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation((url) => {
+      paths.push(new URL(String(url)).pathname)
+      return Promise.resolve(Response.json({}))
+    })
+    try {
+      expect(await (await send('/')).text()).toBe('hello')
+      await (telemetry as { close: () => Promise<void> }).close()
+      expect(paths.toSorted()).toEqual(['/v1/metrics', '/v1/traces'])
+    } finally {
+      fetched.mockRestore()
+    }
+  },
+  async 'alerted.ts'(send, { alerts }) {
+    expect(await (await send('/')).json()).toEqual({ activeAlerts: [] })
+    expect((alerts as { recent: () => unknown[] }).recent()).toEqual([])
+  },
+  async 'watched.ts'(send) {
+    expect((await send('/ops')).status).toBe(401)
+    const page = await send('/ops', { headers: { authorization: `Basic ${btoa('ops:let-me-see')}` } })
+    expect(page.headers.get('content-security-policy')).toContain("trusted-types 'none'")
+    expect(await page.text()).toContain('queue')
+  },
   async 'profile.ts'(_send, { update }) {
     const answer = (update as (request: undefined, context: object) => Response)(undefined, {
       input: { body: { name: 'Ada' } },
