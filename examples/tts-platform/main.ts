@@ -22,7 +22,13 @@ switch (line.runtime) {
   case 'deno': {
     const folders = [line.logs, line.uploads].join()
     const hosts = [line.hostname, ...storeHosts(line), ...calledHosts(line)].join()
-    const allowed = [`--allow-net=${hosts}`, '--allow-env', `--allow-read=${folders}`, `--allow-write=${folders}`]
+    const allowed = [
+      `--allow-net=${hosts}`,
+      '--allow-env',
+      '--allow-sys',
+      `--allow-read=${folders}`,
+      `--allow-write=${folders}`,
+    ]
     run(binary('@deno/*/deno', 'deno'), ['run', '--no-lock', '--cached-only', ...allowed, file('serve.deno.ts')])
     break
   }

@@ -89,7 +89,10 @@ export function createObserving(store: Store, options: ObservingOptions = {}): O
     checks: {
       voices: () => VOICES.length > 0,
       store: { check: storeProbe(store), critical: false }, // while it is out, each process counts for itself
-      ...(machine && { memory: machine.memory(), cpu: machine.cpu() }),
+      ...(machine && {
+        memory: { check: machine.memory(), critical: false },
+        cpu: { check: machine.cpu(), critical: false },
+      }),
     },
     detail: authorize,
     version: VERSION,

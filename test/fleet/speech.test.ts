@@ -26,8 +26,8 @@ afterAll(async () => {
 })
 
 async function service(runtime: string, ...store: string[]): Promise<string> {
-  const log = join(folder, `${runtime}-${running.length}.log`)
-  const args = ['examples/tts-platform/main.ts', '--runtime', runtime, '--port', '0', '--log', log, '--attached']
+  const logs = join(folder, `${runtime}-${running.length}.log`)
+  const args = ['examples/tts-platform/main.ts', '--runtime', runtime, '--port', '0', '--logs', logs, '--attached']
   const one = await start(runtime, process.execPath, [...args, ...store], /listening on (http:\S+)/)
   running.push(one)
   return one.ready[1]!

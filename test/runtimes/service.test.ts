@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { verifyAudit } from '../../src/index.ts'
 import { type Answer, open, type Sent, until } from './client.ts'
 import {
   ALIASES,
@@ -9,7 +10,8 @@ import {
   asker,
   eventsIn,
   field,
-  logOf,
+  logsOf,
+  OPS_TOKEN,
   parsed,
   PASSWORD,
   type SecurityEvent,
@@ -311,21 +313,46 @@ describe.each(names)('tts-platform on %s', (name) => {
     expect((await ask(method, path, undefined, alice)).status).toBe(429)
   })
 
-  test('violations and security events are in a log of their own, one JSON line each, without a secret', async () => {
-    const read = (): string => name === 'workerd' ? service.output() : readFileSync(logOf(name), 'utf8')
+  test('violations and security events are in logs of their own, one JSON line each, without a secret', async () => {
+    const file = (log: string): string => readFileSync(`${logsOf(name)}/${log}.log`, 'utf8')
+    const read = (): string => name === 'workerd' ? service.output() : file('rate-limit') + file('security')
     const limited = ({ code }: SecurityEvent): boolean => code === 'rate-limit-exceeded'
     // 5 of the first 105 requests, one for each of six limits, and one more for each of two.
     const complete = (all: string): boolean => eventsIn(all).filter(limited).length >= 13
     const text = await until(() => Promise.resolve(read()), complete)
     const events = eventsIn(text)
-    expect(new Set(events.map(({ guard }) => guard))).toEqual(
-      new Set(['rate-limit', 'validate', 'uploads', 'login', 'signed-in', 'errors']),
+    const bugs = events.filter(({ kind }) => kind === 'error')
+    expect(new Set(events.filter((one) => !bugs.includes(one)).map(({ guard }) => guard))).toEqual(
+      new Set(['rate-limit', 'validate', 'uploads', 'login', 'signed-in']),
+    )
+    expect(name === 'workerd' ? bugs : eventsIn(file('error'))).toContainEqual(
+      expect.objectContaining({ guard: 'errors' }),
     )
     expect(events.filter(limited)).toHaveLength(13)
     expect(events.some(({ principal }) => principal !== undefined)).toBe(true)
     for (const secret of [PASSWORD, alice, bob, 'hf_a1', 'Wrong-horse']) {
       expect(text + service.output()).not.toContain(secret)
     }
+  })
+
+  test('who runs it can look: at the page, the metrics, and what health finds; nobody else', async () => {
+    const look = (path: string, authorization = ''): Promise<Answer> =>
+      ask('GET', path, undefined, '', authorization === '' ? {} : { headers: { authorization } })
+    const basic = `Basic ${Buffer.from(`ops:${OPS_TOKEN}`).toString('base64')}`
+    const refused = await look('/ops')
+    expect([refused.status, field(refused, 'www-authenticate')]).toEqual([401, expect.stringMatching(/^Basic realm=/)])
+    expect((await look('/ops', `Basic ${btoa('ops:guess')}`)).status).toBe(401)
+    const page = await look('/ops', basic)
+    expect([page.status, field(page, 'content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+    expect(field(page, 'content-security-policy')).toContain("trusted-types 'none'")
+    expect(String(page.body)).toContain('rate-limit-exceeded')
+    expect((await look('/metrics')).status).toBe(404)
+    const metrics = String((await look('/metrics', `Bearer ${OPS_TOKEN}`)).body)
+    expect(metrics).toMatch(/http_server_request_duration_seconds_count\{[^}]*http_route="\/api\/training"/)
+    expect(metrics).toContain('sallyport_events_total{kind="refused",guard="rate-limit",code="rate-limit-exceeded"}')
+    const checks = parsed<{ checks: Record<string, unknown> }>(await look('/health', basic)).checks
+    expect(Object.keys(checks)).toEqual(expect.arrayContaining(['voices', 'store:responseTime']))
+    expect(service.output()).toContain(`what happens   ${target.url}/ops`)
   })
 
   test('SIGTERM: requests in flight are answered, then the process ends with 0', async () => {
@@ -359,4 +386,18 @@ describe.each(names)('tts-platform on %s', (name) => {
     expect(answer).toContain('"field":"epochs"')
     for (const { status } of await Promise.all(costly)) expect([201, 429]).toContain(status)
   }, 15_000)
+
+  test('who signed in, and who was turned away, is in an audit trail that is whole to its end', async () => {
+    const lines = service.output().split('\n').filter((line) => line.includes('"hash"') && line.includes('"chain"'))
+    const text = name === 'workerd' ? `${lines.join('\n')}\n` : readFileSync(`${logsOf(name)}/audit.log`, 'utf8')
+    expect(text).toContain('"type":"authentication","action":"login"')
+    expect(text).toContain('"action":"rate-limit-exceeded"')
+    // An isolate is not told when it ends.
+    expect(await verifyAudit(text)).toMatchObject({
+      ok: true,
+      open: name === 'workerd' ? 1 : 0,
+      truncated: 0,
+      dropped: 0,
+    })
+  })
 })

@@ -12,9 +12,11 @@ export const ALIASES: boolean = process.platform === 'linux'
 
 const folder = mkdtempSync(join(tmpdir(), 'tts-platform-'))
 
-/** Where a service writes its violations. */
-export function logOf(name: string): string {
-  return join(folder, `${name}.log`)
+export const OPS_TOKEN = 'the-ops-token-of-the-suite'
+
+/** Where a service writes its logs. */
+export function logsOf(name: string): string {
+  return join(folder, `${name}-logs`)
 }
 
 /** Where it keeps what is uploaded. */
@@ -24,7 +26,7 @@ export function uploadsOf(name: string): string {
 
 /** Starts the service on a runtime, as `npm start` does. */
 export function startService(name: string): Promise<Running> {
-  const files = ['--log', logOf(name), '--uploads', uploadsOf(name)]
+  const files = ['--logs', logsOf(name), '--uploads', uploadsOf(name), '--ops-token', OPS_TOKEN]
   const args = ['examples/tts-platform/main.ts', '--runtime', name, '--port', '0', ...files, '--attached']
   const line = new RegExp(`^tts-platform on ${name} listening on http://127\\.0\\.0\\.1:(\\d+)$`, 'm')
   const service = start(name, process.execPath, args, line)
@@ -77,14 +79,20 @@ export function field({ headers }: Answer, wanted: string): string | undefined {
   return headers.find(([name]) => name === wanted)?.[1]
 }
 
-/** A line of the log of violations. */
+/** An event of a line of the log. */
 export interface SecurityEvent {
+  readonly kind: string
   readonly guard: string
   readonly code: string
   readonly principal?: string
 }
 
+/** What guards recorded, save what was merely altered. */
 export function eventsIn(text: string): SecurityEvent[] {
-  const lines = text.split('\n').filter((line) => line.includes('"guard"') && !line.includes('"events"'))
-  return lines.map((line) => JSON.parse(line) as SecurityEvent)
+  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.includes('"events":'))
+  return lines.flatMap((line) => {
+    const { events, principal } = JSON.parse(line) as { events: SecurityEvent[]; principal?: string }
+    return events.filter(({ kind }) => kind !== 'altered')
+      .map((event) => ({ ...event, ...(principal !== undefined && { principal }) }))
+  })
 }
