@@ -63,6 +63,8 @@ export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest 
   const phrases = names.filter((parts) => parts.length > 1).map((parts) => ` ${parts.join(' ')} `)
   const known = new Map<string, boolean>()
   return (key) => {
+    // No program has such a name; what its end says would not be read.
+    if (key.length > NAME) return true
     let secret = known.get(key)
     if (secret === undefined) {
       const parts = wordsOf(key)
@@ -78,7 +80,7 @@ export function secretKeys(words: readonly string[] = SECRET_WORDS): SecretTest 
 
 /** `AWSCustomerIds2` as `aws`, `customer`, `id`; `user%5Bpin%5D` as `user`, `pin`. */
 function wordsOf(key: string): string[] {
-  return key.slice(0, NAME).replace(/%../g, ' ').replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4')
+  return key.replace(/%../g, ' ').replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4')
     .toLowerCase().split(/[^\p{L}\d]+/u).map((part) => part.replace(/\d+$/, '').replace(/(..)s$/, '$1')).filter(Boolean)
 }
 

@@ -108,7 +108,7 @@ export class AccessLine {
   #label(name: string): Label {
     let label = this.#labels.get(name)
     if (label === undefined) {
-      label = { json: `,${jsonString(name, 200)}:`, hidden: this.#redaction.isSecret(name) }
+      label = { json: `,${this.#redaction.string(name, 200)}:`, hidden: this.#redaction.isSecret(name) }
       if (this.#labels.size >= 1_000) this.#labels.clear()
       if (name.length <= 100) this.#labels.set(name, label)
     }
@@ -160,6 +160,9 @@ function withoutQuery(value: string): string {
 function queryField(url: string, redaction: Redaction): string {
   const start = url.indexOf('?')
   if (start < 0) return ''
-  const parameters = new URLSearchParams(url.slice(start + 1, start + 2_049))
+  const most = start + 2_049
+  // What the cut goes through is left out: half a secret is one.
+  const end = url.length > most ? Math.max(start, url.lastIndexOf('&', most)) : most
+  const parameters = new URLSearchParams(url.slice(start + 1, end))
   return `,"query":${redaction.line(new Map(parameters))}`
 }

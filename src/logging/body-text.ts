@@ -6,6 +6,7 @@
  */
 import { isUtf8, mediaType } from '../core/fields.ts'
 import type { Redaction } from '../core/redact.ts'
+import { REDACTED } from '../core/redact.ts'
 
 /** What a body is to a log: all else is but a size. */
 export type BodyKind = 'json' | 'form' | 'text'
@@ -126,9 +127,12 @@ function uncut(start: string): string {
   return start.slice(0, end)
 }
 
+/** The one shape that has more than one line. */
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY[^]*?(?:-----END|$)/g
+
 /** Free text: JSON where a line of it is or ends in that (`data: {…}`), and whatever shows by its shape. */
 function textOf(text: string, redaction: Redaction): string {
-  return text.split('\n').map((line) => {
+  return text.replace(PRIVATE_KEY, REDACTED).split('\n').map((line) => {
     const start = line.search(/[[{]/)
     if (start < 0) return redaction.text(line)
     try {

@@ -178,7 +178,7 @@ function levelOf({ level }: LogRecord): LogLevel {
 }
 
 function textOf({ message }: LogRecord, redaction: Redaction): string {
-  return redaction.text(String(message)).slice(0, 2_048)
+  return redaction.text(typeof message === 'string' ? message : redaction.line(message)).slice(0, 2_048)
 }
 
 function fieldsOf(record: LogRecord, redaction: Redaction): Record<string, unknown> {

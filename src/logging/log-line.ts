@@ -103,7 +103,9 @@ export class LineMaker {
 
   #message(message: unknown): string {
     try {
-      return this.#text(typeof message === 'string' ? message : String(message), MESSAGE)
+      // An object's own text would not tell by its keys what is secret.
+      const isPlain = Object(message) !== message || message instanceof Error
+      return this.#text(isPlain ? String(message) : this.#redaction.line(message), MESSAGE)
     } catch {
       return UNREADABLE
     }

@@ -340,7 +340,7 @@ describe('cannot be abused', () => {
       { level: 'info', message: 'undefined', value: undefined },
       { level: 'info', message: '1', value: undefined },
       { level: 'info', message: 'Symbol(s)', value: undefined },
-      { level: 'info', message: '[unreadable]', value: undefined },
+      { level: 'info', message: '{"toString":"[function]"}', value: undefined },
       { level: 'info', message: 'one', value: 'text' },
       { level: 'info', message: 'one', value: undefined },
     ])

@@ -25,7 +25,7 @@ export function start(name: string, command: string, args: readonly string[], li
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] })
     let output = ''
-    const late = setTimeout(() => fail('not up after 20 s'), 20_000)
+    const late = setTimeout(() => fail('not up after a minute'), 60_000)
     const fail = (why: string): void => {
       clearTimeout(late)
       child.kill('SIGKILL')

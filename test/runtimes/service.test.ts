@@ -61,7 +61,7 @@ describe.each(names)('tts-platform on %s', (name) => {
     const port = Number(service.ready[1])
     target = { name, port, url: `http://127.0.0.1:${port}`, pid: service.child.pid! }
     ask = asker(target)
-  }, 30_000)
+  }, 90_000)
 
   test('105 requests give 429 after the 100th, with RateLimit fields and an integer Retry-After', async () => {
     const answers: Answer[] = []

@@ -2,7 +2,6 @@
 import { isPromise } from '../../core/handler.ts'
 import type { Log } from '../../core/log.ts'
 import { safely } from '../../core/log.ts'
-import { show } from '../../core/quantity.ts'
 import type { StoreCall } from '../../core/store.ts'
 import { PATIENCE, within } from './deadline.ts'
 import type { AlertRule } from './rules.ts'
@@ -30,7 +29,9 @@ export class Reader {
         this.#complained = false
         return value as number | undefined
       }
-      this.#complain(new TypeError(`its value must be a number, got ${show(value)}`))
+      this.#complain(
+        new TypeError(`its value must be a number, got ${typeof value === 'number' ? value : typeof value}`),
+      )
     } catch (error) {
       this.#complain(error)
     }

@@ -20,6 +20,7 @@ import { Batches } from './batches.ts'
 import type { ExporterSpec } from './exporter.ts'
 import { Exporter } from './exporter.ts'
 import { MetricsExport } from './metrics.ts'
+import { SDK_LONGEST } from './redacted-span.ts'
 import type { StorageLike } from './stored-context.ts'
 import { StoredContext } from './stored-context.ts'
 
@@ -134,7 +135,7 @@ export function openTelemetry(options: OpenTelemetryOptions): OpenTelemetry {
     sampler,
     spanProcessors: [batches],
     // What is long is cut: the queue is bounded in spans, and this bounds the spans.
-    spanLimits: { attributeValueLengthLimit: LONGEST_VALUE },
+    spanLimits: { attributeValueLengthLimit: SDK_LONGEST },
   })
   if (options.storage !== undefined) otelContext.setGlobalContextManager(new StoredContext(options.storage))
 
@@ -158,8 +159,6 @@ export function openTelemetry(options: OpenTelemetryOptions): OpenTelemetry {
     },
   }
 }
-
-const LONGEST_VALUE = 4_096
 
 function collector(url: string | URL): string {
   const base = URL.canParse(url) ? new URL(url) : undefined

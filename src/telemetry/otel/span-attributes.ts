@@ -31,6 +31,11 @@ export interface Shown {
   readonly redaction: Redaction
 }
 
+/** At most `most` characters of a text without secrets, none of them half of one. */
+export function shortened(text: string, most: number, redaction: Redaction): string {
+  return text.length > most ? (JSON.parse(redaction.string(text, most)) as string).slice(0, most) : redaction.text(text)
+}
+
 /** The method as names of spans have it. */
 export function spanMethod(method: string): string {
   return METHODS.includes(method) ? method : 'HTTP'
@@ -47,7 +52,7 @@ export function requestAttributes(request: Request, { query, headers, redaction 
   const attributes: Attributes = {
     'http.request.method': request.method,
     'url.scheme': scheme,
-    'url.path': redaction.text(url.slice(length, pathEnd - length > TEXT ? length + TEXT : pathEnd)),
+    'url.path': shortened(url.slice(length, pathEnd), TEXT, redaction),
     'server.address': address,
     'server.port': port,
   }
@@ -175,7 +180,9 @@ export function broke(span: Span, type: string): void {
  * which a query cannot.
  */
 export function redactQuery(query: string, { isSecret, text }: Redaction): string {
-  return query.slice(0, QUERY).split('&').map((pair) => {
+  // What the cut goes through is left out: half a secret is one.
+  const start = query.length > QUERY ? query.slice(0, Math.max(0, query.lastIndexOf('&', QUERY))) : query
+  return start.split('&').map((pair) => {
     const equals = pair.indexOf('=')
     if (equals < 0) return text(decoded(pair)) === decoded(pair) ? pair : 'REDACTED'
     const value = decoded(pair.slice(equals + 1))
