@@ -1,17 +1,16 @@
 // The same as sallyport.mjs, and all of it seen: a log line, metrics and a span that is exported for every request.
-import { httpMetrics, createMetrics, metricsText } from '../../dist/src/index.js'
+import { createMetrics, httpMetrics, metricsText, policy } from '../../dist/src/index.js'
 import { openTelemetry, trace } from '../../dist/src/telemetry/otel.js'
 import * as job from './shared/job.mjs'
 import { announce, HOST, PORT } from './shared/lifecycle.mjs'
-import { COLLECTOR, METRICS_PATH } from './shared/observed.mjs'
+import { COLLECTOR, METRICS_PATH, RATIO } from './shared/observed.mjs'
 import { slots, validItem } from './shared/sallyport.mjs'
 import { runtime } from './shared/serve.mjs'
-import { policy } from '../../dist/src/index.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 const metrics = createMetrics()
-const telemetry = openTelemetry({ url: COLLECTOR, service: 'bench' })
+const telemetry = openTelemetry({ url: COLLECTOR, service: 'bench', ratio: RATIO })
 const route = () => job.PATH
 
 const list = () => new Response(JSON.stringify(job.ITEMS), { headers: JSON_TYPE })

@@ -7,6 +7,7 @@ import { measureRuntime } from '../http.mjs'
 const APPS = [
   { name: 'node-bare', level: 'bare' },
   { name: 'sallyport', level: 'stack' },
+  { name: 'sallyport-sampled', level: 'stack' },
   { name: 'sallyport-observed', level: 'stack' },
   { name: 'hono', level: 'stack' },
   { name: 'hono-observed', level: 'stack' },

@@ -7,7 +7,6 @@
  */
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { Bytes } from '../../core/body.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Context } from '../../core/context.ts'
 import type { Redaction } from '../../core/redact.ts'
@@ -150,7 +149,7 @@ export class Batches implements SpanProcessor {
     this.#flying += flight.spans
     try {
       for (const span of spans) redactSpan(span, this.#redaction)
-      const body = JsonTraceSerializer.serializeRequest(spans) as Bytes
+      const body = new TextDecoder().decode(JsonTraceSerializer.serializeRequest(spans))
       const lost = await this.#exporter.send(body, spans.length, patience)
       this.dropped += lost
       // Under lasting load each batch that is taken makes room for one more: that is no end of the outage.

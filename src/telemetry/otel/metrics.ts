@@ -3,7 +3,6 @@
  * serializer takes the metrics SDK's own data, which ours would first have to be turned into, and it drops exemplars.
  */
 import type { Attributes } from '@opentelemetry/api'
-import type { Bytes } from '../../core/body.ts'
 import { systemClock } from '../../core/clock.ts'
 import { OVERFLOW } from '../names.ts'
 import type { AnyFamily, Metrics } from '../registry.ts'
@@ -67,7 +66,7 @@ export class MetricsExport {
     try {
       const { text, points } = metricsJson(this.#metrics, this.#resource(), this.#started, systemClock.now())
       if (points === 0) return
-      const lost = await this.#exporter.send(new TextEncoder().encode(text) as Bytes, points, PATIENCE)
+      const lost = await this.#exporter.send(text, points, PATIENCE)
       if (lost === 0) this.#exporter.recovered()
     } catch (error) {
       this.#exporter.complain(`they could not be written (${error instanceof Error ? error.name : typeof error})`)
