@@ -20,6 +20,7 @@ export default defineConfig({
           name: 'unit', // runs on Bun and Deno too: nothing here may need Node
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...apart, ...aboutTheRepository],
+          testTimeout: 30_000, // some look at millions of things, and another runtime may be at work beside them
         },
       },
       {

@@ -43,10 +43,9 @@ export interface App {
 
 /** The service, with data and limits of its own. */
 export function createApp(options: AppOptions = {}): App {
-  const { store = memoryStore() } = options
   const data = createData()
-  const observing = createObserving(store, options)
-  const door = createDoor(data, store, observing, options)
+  const observing = createObserving(options.store ?? memoryStore(), options)
+  const door = createDoor(data, observing, options)
   const routes = createRoutes(data, options.samples ?? nowhere)
   const handler = door(router({ ...routes, ...observing.routes, 'GET /api/openapi.json': documentOf(routes, door) }))
   return { handler, observing }
@@ -54,8 +53,7 @@ export function createApp(options: AppOptions = {}): App {
 
 function createDoor(
   data: Data,
-  store: Store,
-  { slots, log }: Observing,
+  { slots, log, store }: Observing,
   { origins = ['http://localhost:5173'] }: AppOptions,
 ): Wrapper<Edge & Caller & HasLog> {
   const limits = createLimits(store)

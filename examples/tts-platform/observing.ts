@@ -21,6 +21,7 @@ import {
   httpMetrics,
   type LineSink,
   type Logger,
+  measuredStore,
   metricsPage,
   onPath,
   pathOf,
@@ -59,6 +60,8 @@ export interface ObservingOptions {
 /** What the service is seen by. */
 export interface Observing {
   readonly log: Logger
+  /** The store, its calls timed. */
+  readonly store: Store
   /** Of the policy. */
   readonly slots: {
     readonly trace: Wrapper
@@ -76,11 +79,12 @@ export interface Observing {
 const VERSION = '1.0.0'
 const onOps = onPath('/ops')
 
-export function createObserving(store: Store, options: ObservingOptions = {}): Observing {
+export function createObserving(given: Store, options: ObservingOptions = {}): Observing {
   const { machine, channels = [] } = options
   const authorize = opsOnly(options.opsToken)
   const log = createLogger({ write: options.lines, fields: { service: 'tts-platform' } })
   const metrics = createMetrics()
+  const store = measuredStore(given, { metrics, name: 'limits' })
   const audit = auditLog({ write: options.audit, log })
   const telemetry = options.otlp === undefined
     ? undefined
@@ -116,6 +120,7 @@ export function createObserving(store: Store, options: ObservingOptions = {}): O
   })
   return {
     log,
+    store,
     slots: {
       trace: trace({ tracer: telemetry?.tracer, flush: telemetry?.flush, trust: options.trust, route, guards: true }),
       metrics: compose(httpMetrics({ metrics, route, skip: onOps }), ops.observe, watchAlerts({ alerts })),

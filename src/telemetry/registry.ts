@@ -3,6 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { isPromise } from '../core/handler.ts'
 import { count, show } from '../core/quantity.ts'
+import type { Redaction } from '../core/redact.ts'
+import { standardRedaction } from '../core/redact.ts'
 import type { MetricKind, MetricUnit } from './names.ts'
 import { familyName, labelNames, sampleNames, unitWord } from './names.ts'
 import type { PerformanceFigures } from './performance.ts'
@@ -16,6 +18,8 @@ export interface MetricsOptions {
   readonly maxSeries?: number | undefined
   /** Times `timed` and dates exemplars. (the runtime's) */
   readonly clock?: Clock | undefined
+  /** What may not be in the value of a label: what looks like a secret; names are yours. (`standardRedaction`) */
+  readonly redaction?: Redaction | undefined
 }
 
 /** Options of every metric. */
@@ -127,7 +131,11 @@ interface Known {
  * jobs.add(1, { result: 'ok' })
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { clock = systemClock } = options
+  const { clock = systemClock, redaction = standardRedaction } = options
+  if (typeof redaction?.text !== 'function') {
+    throw new TypeError('createMetrics: redaction must be what redaction() makes')
+  }
+  const hide = (value: string): string => value === '' ? '' : redaction.text(value)
   const budget: Budget = { left: count(options.maxSeries ?? 2_000, 'createMetrics: maxSeries') }
   const known = new Map<string, Known>()
   const taken = new Set<string>()
@@ -157,7 +165,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     if (budget.left <= 0) throw new TypeError(`metrics: no series is left for '${name}'`)
     for (const one of sampleNames(family, kind)) taken.add(one)
     const otel = { name, unit }
-    const spec = { kind, name: family, unit: word, help, otel, labels: [...labels], written, most, budget, make }
+    const spec = { kind, name: family, unit: word, help, otel, labels: [...labels], written, hide, most, budget, make }
     const made = new Family<Series>(spec)
     const out = surface(made)
     known.set(name, { metric: out as Counter, family: made as AnyFamily, terms })

@@ -136,6 +136,8 @@ export interface FamilySpec<Series> {
   readonly labels: readonly string[]
   /** As they are written. */
   readonly written: readonly string[]
+  /** A value without what looks like a secret. Asked for what was not seen before. */
+  readonly hide: (value: string) => string
   /** At most so many series, the overflow included. */
   readonly most: number
   readonly budget: Budget
@@ -171,7 +173,8 @@ export class Family<Series> {
         const value = labels?.[names[at]!]
         values[at] = typeof value === 'string' ? value : value === undefined || value === null ? '' : String(value)
       }
-      return this.#find(values) ?? this.#add(values.map(labelValue))
+      const { hide } = this.spec
+      return this.#find(values) ?? this.#add(values.map((value) => labelValue(hide(value))))
     } catch {
       return this.#beyond()
     }

@@ -350,6 +350,9 @@ describe.each(names)('tts-platform on %s', (name) => {
     const metrics = String((await look('/metrics', `Bearer ${OPS_TOKEN}`)).body)
     expect(metrics).toMatch(/http_server_request_duration_seconds_count\{[^}]*http_route="\/api\/training"/)
     expect(metrics).toContain('sallyport_events_total{kind="refused",guard="rate-limit",code="rate-limit-exceeded"}')
+    expect(metrics).toMatch(
+      /sallyport_store_duration_seconds_count\{store="limits",operation="consume",outcome="ok"\} \d/,
+    )
     const checks = parsed<{ checks: Record<string, unknown> }>(await look('/health', basic)).checks
     expect(Object.keys(checks)).toEqual(expect.arrayContaining(['voices', 'store:responseTime']))
     expect(service.output()).toContain(`what happens   ${target.url}/ops`)

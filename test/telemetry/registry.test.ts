@@ -327,3 +327,14 @@ describe('survives the broken', () => {
     expect([value(one, 'a'), value(two, 'a')]).toEqual([1, 0])
   })
 })
+
+test('PITFALLS 22: the value of a label holds no secret that shows by its shape, and two such values are one series', () => {
+  const metrics = createMetrics()
+  const calls = metrics.counter('calls', { help: 'Calls.', labels: ['to', 'gen_ai.token.type'] })
+  calls.add(1, { to: 'https://api.test/?token=abcdef', 'gen_ai.token.type': 'input' })
+  calls.add(1, { to: 'https://api.test/?token=ghijkl', 'gen_ai.token.type': 'input' })
+  const text = metricsText(metrics)
+  expect(text).toContain('calls_total{to="https://api.test/?token=[redacted]",gen_ai_token_type="input"} 2')
+  expect(text).not.toMatch(/abcdef|ghijkl/)
+  expect(() => createMetrics({ redaction: {} as never })).toThrow('createMetrics: redaction')
+})
