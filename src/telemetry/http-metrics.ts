@@ -1,4 +1,3 @@
-import type { Context } from '../core/context.ts'
 import { onEnd } from '../core/context.ts'
 import { contentLength } from '../core/body.ts'
 import type { Wrapper } from '../core/handler.ts'
@@ -6,6 +5,8 @@ import type { Duration } from '../core/quantity.ts'
 import { milliseconds } from '../core/quantity.ts'
 import type { Test } from '../core/when.ts'
 import { exemption } from '../core/when.ts'
+import type { RouteOf } from './http-labels.ts'
+import { isKnownMethod, templateOf } from './http-labels.ts'
 import type { Metrics } from './registry.ts'
 import type { GaugeSeries } from './series.ts'
 
@@ -17,26 +18,13 @@ export interface HttpMetricsOptions {
    * The template that the router chose, e.g. `'/notes/:id'`; asked when the request has ended. Never the path: each path
    * would be a series of its own. (no label)
    */
-  readonly route?: ((request: Request, context: Context) => string | undefined) | undefined
+  readonly route?: RouteOf | undefined
   /** Requests not to count. Health checks that `health` answered are counted apart, as `sallyport.health.checks`. (none) */
   readonly skip?: Test | undefined
   /** From when on a request is slow, for `metrics.performance()`. (`'1s'`) */
   readonly slow?: Duration | undefined
 }
 
-/** OpenTelemetry's known methods: RFC 9110 §9, PATCH and QUERY. */
-const METHODS: readonly string[] = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'DELETE',
-  'CONNECT',
-  'OPTIONS',
-  'TRACE',
-  'PATCH',
-  'QUERY',
-]
 const SIZES: readonly number[] = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216]
 
 /**
@@ -113,7 +101,7 @@ export function httpMetrics(options: HttpMetricsOptions): Wrapper {
 
   return (next) => (request, context) => {
     if (skip?.(request, context)) return next(request, context)
-    const method = METHODS.includes(request.method) ? request.method : '_OTHER'
+    const method = isKnownMethod(request.method) ? request.method : '_OTHER'
     const gauge = gaugeOf(method)
     const started = context.clock.monotonic()
     gauge.add(1)
@@ -145,18 +133,5 @@ export function httpMetrics(options: HttpMetricsOptions): Wrapper {
       for (const event of context.events) events.add(1, event)
     })
     return next(request, context)
-  }
-}
-
-function templateOf(
-  route: (request: Request, context: Context) => unknown,
-  request: Request,
-  context: Context,
-): string | undefined {
-  try {
-    const template = route(request, context)
-    return typeof template === 'string' ? template : undefined
-  } catch {
-    return undefined
   }
 }

@@ -5,20 +5,8 @@ import type { Context, End } from '../../core/context.ts'
 import type { SecurityEvent } from '../../core/event.ts'
 import type { HasClientIp } from '../../core/facts.ts'
 import type { Redaction } from '../../core/redact.ts'
+import { isKnownMethod } from '../http-labels.ts'
 
-/** OpenTelemetry's known methods: RFC 9110 §9, PATCH and QUERY. */
-const METHODS: readonly string[] = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'DELETE',
-  'CONNECT',
-  'OPTIONS',
-  'TRACE',
-  'PATCH',
-  'QUERY',
-]
 /** Characters of one attribute. */
 export const TEXT = 1_024
 const QUERY = 2_048
@@ -38,7 +26,7 @@ export function shortened(text: string, most: number, redaction: Redaction): str
 
 /** The method as names of spans have it. */
 export function spanMethod(method: string): string {
-  return METHODS.includes(method) ? method : 'HTTP'
+  return isKnownMethod(method) ? method : 'HTTP'
 }
 
 /** What is known when a request arrives: samplers see this. */
@@ -105,7 +93,7 @@ export function callAttributes(method: string, url: URL, redaction: Redaction): 
 
 /** Only known methods, so that nobody can make up values without end. */
 function setOther(attributes: Attributes, method: string): void {
-  if (METHODS.includes(method)) return
+  if (isKnownMethod(method)) return
   attributes['http.request.method'] = '_OTHER'
   attributes['http.request.method_original'] = method.slice(0, 32)
 }

@@ -9,6 +9,8 @@ import { standardRedaction } from '../../core/redact.ts'
 import { rawPath } from '../../core/request.ts'
 import type { Test } from '../../core/when.ts'
 import { exemption } from '../../core/when.ts'
+import type { RouteOf } from '../http-labels.ts'
+import { templateOf } from '../http-labels.ts'
 import type { TraceContext } from '../trace-context.ts'
 import { parseTraceparent, parseTracestate, RANDOM } from '../trace-context.ts'
 import type { Shown } from './span-attributes.ts'
@@ -24,7 +26,7 @@ export interface TraceOptions {
   /** Whose trace to continue, e.g. `fromPeers('10.0.0.0/8')`; all others start a new one with a link to theirs. (nobody's) */
   readonly trust?: Test | undefined
   /** The template that the router chose, e.g. `'/notes/:id'`; asked when the request has ended. (attribute `http.route`) */
-  readonly route?: ((request: Request, context: Context) => string | undefined) | undefined
+  readonly route?: RouteOf | undefined
   /** Show the query, with the values of secret-looking parameters redacted. (false) */
   readonly query?: boolean | undefined
   /** Request headers to show, by name; those whose name is a secret's are redacted. (none) */
@@ -178,18 +180,5 @@ function within<C extends Context>(
   } catch (error) {
     if (called) throw error
     return call()
-  }
-}
-
-function templateOf(
-  route: (request: Request, context: Context) => unknown,
-  request: Request,
-  context: Context,
-): string | undefined {
-  try {
-    const template = route(request, context)
-    return typeof template === 'string' ? template : undefined
-  } catch {
-    return undefined
   }
 }
