@@ -8,7 +8,7 @@ const aboutTheRepository = ['test/house.test.ts', 'test/platform.test.ts', 'test
 
 export default defineConfig({
   test: {
-    maxWorkers: 3, // many tests wait: for servers, deadlines, other processes
+    maxWorkers: 2, // many tests wait: for servers, deadlines, other processes
     reporters: [
       'default',
       new StoreMatrix(),
