@@ -295,7 +295,7 @@ describe('refuses the bad', () => {
       const request = post({ body })
       const started = performance.now()
       expect((await result(schemaOf(check), request, { max: '50mb' })).code).toBe('input-too-complex')
-      expect(performance.now() - started).toBeLessThan(4_000) // 0.1 s, where nothing else runs
+      expect(performance.now() - started).toBeLessThan(1_000)
       expect((await result(schemaOf(check), post({ body }))).code).toBe('body-too-large')
     }
     expect(check).not.toHaveBeenCalled()

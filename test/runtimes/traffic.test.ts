@@ -215,7 +215,7 @@ describe.each(inject('targets'))('traffic on $name', (target) => {
       ).toBe(false)
       if (policy === 'allow') expect(await first.json()).toEqual(['degraded'])
       // Of the machine, not of the door: elsewhere it is measured to the millisecond.
-      expect(rest.map(([ms]) => ms).toSorted((a, b) => a - b)[1]).toBeLessThan(200)
+      for (const [ms] of rest) expect(ms).toBeLessThan(200)
     }
   })
 })
